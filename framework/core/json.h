@@ -1,0 +1,19 @@
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+
+namespace atelier {
+
+using Json = nlohmann::json;
+
+/// Parses a JSON text of any origin. Throws Error with `where`, the byte offset and what the parser found. Nesting over
+/// 128 and duplicate keys are refused, NaN and trailing commas are not JSON.
+[[nodiscard]] Json parse_json(std::string_view text, const std::string& where);
+[[nodiscard]] Json read_json_file(const std::filesystem::path& path);
+/// 2-space indent, keys sorted, one final newline: what the reference libraries write.
+[[nodiscard]] std::string pretty_json(const Json& json);
+
+}  // namespace atelier

@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# Installs what Atelier is built from: Debian packages by name, LibTorch by hash. Safe to call again: it only does
+# what is missing, and once everything is there it needs no network.
+#
+#   third_party/setup.sh apt | fetch | cuda
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cache=$here/.cache
+prefix=$cache/libtorch
+
+packages() { sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$here/packages.txt"; }
+
+missing_packages() {
+  local name
+  for name in $(packages); do
+    dpkg-query -W -f='${Status}' "$name" 2>/dev/null | grep -q 'ok installed' || echo "$name"
+  done
+}
+
+setup_apt() {
+  if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+    echo "setup: this is not a Debian or Ubuntu system. Install the equivalents of these packages, then run make again:" >&2
+    packages | tr '\n' ' ' >&2
+    echo >&2
+    exit 2
+  fi
+  local missing sudo=()
+  missing=$(missing_packages | tr '\n' ' ')
+  [ -n "$missing" ] || { echo "setup: all packages are installed"; return; }
+  if [ "$(id -u)" -ne 0 ]; then
+    if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+      sudo=(sudo)
+    else
+      echo "setup: these packages are missing and you are not root. Ask an administrator to run:" >&2
+      echo "  apt-get install -y $missing" >&2
+      exit 2
+    fi
+  fi
+  echo "setup: installing $missing"
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+  # shellcheck disable=SC2086  # a list of package names
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+}
+
+# fetch_wheels LIST: downloads what LIST pins, verified by hash, into a folder of its own; prints that folder.
+fetch_wheels() {
+  local list=$1 into
+  into=$cache/wheels-$(basename "$list" .txt)
+  mkdir -p "$into"
+  python3 -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary=:all: \
+    --python-version 3.11 --implementation cp --abi cp311 --abi none \
+    --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 --platform manylinux_2_25_x86_64 --platform manylinux_2_24_x86_64 \
+    --platform manylinux_2_18_x86_64 --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 --dest "$into" --requirement "$list" >&2 || {
+    echo "setup: could not fetch the archives that $list pins." >&2
+    echo "  expected: a package index reachable by 'python3 -m pip download', files whose SHA-256 equals the pinned one" >&2
+    echo "  to do:    check the network and pip's settings, or put the .whl files into $into and run make again" >&2
+    return 1
+  }
+  echo "$into"
+}
+
+# Unpacks into a temporary folder that is renamed at the end, so that a killed set-up leaves nothing half done.
+setup_fetch() {
+  local stamp=$prefix/.stamp want wheels partial wheel
+  want=$(sha256sum <"$here/wheels-cpu.txt")
+  if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ]; then
+    echo "setup: LibTorch is unpacked"
+    return
+  fi
+  echo "setup: fetching LibTorch (about 550 MB, once)"
+  wheels=$(fetch_wheels "$here/wheels-cpu.txt")
+  partial=$cache/libtorch.partial
+  rm -rf "$partial" "$prefix"
+  mkdir -p "$partial"
+  for wheel in "$wheels"/*.whl; do
+    echo "setup: unpacking $(basename "$wheel")"
+    unzip -q -o "$wheel" 'torch/include/*' 'torch/lib/*.so*' 'nvidia/cu13/lib/libcudart.so*' 'nvidia/cu13/lib/libcupti.so*' \
+      'torch-*/licenses/*' 'torch-*/LICENSE' 'torch-*/NOTICE' \
+      -x 'torch/lib/libtorch_python.so' 'torch/lib/libtorch_cuda*.so' 'torch/lib/libtorch_nvshmem.so' -d "$partial" 2>/dev/null || [ $? -eq 11 ]
+  done
+  echo "$want" >"$partial/.stamp"
+  mv "$partial" "$prefix"
+  rm -rf "$wheels"
+}
+
+setup_cuda() {
+  local stamp=$prefix/.stamp-cuda want wheels wheel
+  want=$(sha256sum <"$here/wheels-cuda.txt")
+  if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ]; then
+    echo "setup: the NVIDIA libraries are unpacked"
+    return
+  fi
+  echo "setup: fetching the NVIDIA libraries (about 2.5 GB, once)"
+  wheels=$(fetch_wheels "$here/wheels-cuda.txt")
+  for wheel in "$wheels"/*.whl; do
+    echo "setup: unpacking $(basename "$wheel")"
+    unzip -q -o "$wheel" 'nvidia/*' 'torch/lib/libtorch_cuda*.so' 'torch/lib/libtorch_nvshmem.so' -x '*.a' -d "$prefix" 2>/dev/null ||
+      [ $? -eq 11 ]
+  done
+  rm -rf "$wheels"
+  echo "$want" >"$stamp"
+}
+
+case "${1:-}" in
+  apt) setup_apt ;;
+  fetch) setup_fetch ;;
+  cuda) setup_cuda ;;
+  *)
+    echo "usage: $0 apt | fetch | cuda" >&2
+    exit 2
+    ;;
+esac
