@@ -16,6 +16,10 @@ set(CMAKE_INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
 
 add_library(atelier_compiler INTERFACE)
 target_compile_options(atelier_compiler INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Werror)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  # False alarms of GCC 12 inside std::string (GCC bugs 105329 and 105651).
+  target_compile_options(atelier_compiler INTERFACE -Wno-restrict)
+endif()
 target_link_options(atelier_compiler INTERFACE LINKER:--no-undefined LINKER:--as-needed)
 if(ATELIER_SANITIZE)
   add_compile_options(-fsanitize=${ATELIER_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)

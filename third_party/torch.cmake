@@ -22,6 +22,9 @@ add_library(atelier_torch INTERFACE)
 add_library(atelier::torch ALIAS atelier_torch)
 # libtorch_cpu of a CUDA wheel needs libcudart and libcupti, which lie where its own rpath looks: the linker need not check.
 target_link_libraries(atelier_torch INTERFACE atelier_import_torch_cpu atelier_import_c10)
+# LibTorch's headers bring an fmt of their own, newer than the system's: in its rooms fmt is header-only, so that neither
+# library is needed and no symbol is shared.
+target_compile_definitions(atelier_torch INTERFACE FMT_HEADER_ONLY=1)
 target_link_options(atelier_torch INTERFACE LINKER:--allow-shlib-undefined)
 
 # One precompiled header for all LibTorch rooms and tests.
@@ -30,4 +33,4 @@ add_library(torch_pch OBJECT ${PROJECT_BINARY_DIR}/torch_pch.cpp)
 target_link_libraries(torch_pch PRIVATE atelier_compiler atelier::torch fmt::fmt)
 target_include_directories(torch_pch PRIVATE ${PROJECT_SOURCE_DIR})
 target_precompile_headers(torch_pch PRIVATE
-  <ATen/core/Tensor.h> <ATen/ops/empty.h> <functional> <map> <memory> <string> <vector> <fmt/format.h>)
+  <ATen/TensorOperators.h> <ATen/core/Tensor.h> <ATen/ops/empty.h> <functional> <map> <memory> <string> <vector> <fmt/format.h>)

@@ -1,0 +1,68 @@
+#include "framework/models/onednn.h"
+
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/linear.h>
+
+#include <optional>
+
+namespace atelier::onednn {
+namespace {
+
+using Scalars = c10::List<std::optional<c10::Scalar>>;
+using OptionalText = std::optional<c10::string_view>;
+
+bool wants_gradient(const Tensor& x, const Tensor& weight) {
+  return c10::GradMode::is_enabled() && (x.requires_grad() || weight.requires_grad());
+}
+
+std::optional<Tensor> optional(const Tensor& tensor) { return tensor.defined() ? std::optional(tensor) : std::nullopt; }
+
+Tensor onednn_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  static const auto run =
+      c10::Dispatcher::singleton()
+          .findSchemaOrThrow("mkldnn::_linear_pointwise", "")
+          .typed<Tensor(const Tensor&, const Tensor&, const std::optional<Tensor>&, c10::string_view, Scalars,
+                        OptionalText)>();
+  return run.call(x, weight, optional(bias), "none", Scalars(), std::nullopt);
+}
+
+}  // namespace
+
+bool packs(const Tensor& x, const Tensor& weight) {
+  const auto type = x.scalar_type();
+  return x.device().is_cpu() && weight.scalar_type() == type && (type == at::kFloat || type == at::kBFloat16) &&
+         !wants_gradient(x, weight);
+}
+
+Tensor pack_conv2d(const Tensor& weight, at::IntArrayRef input_size, std::int64_t stride, std::int64_t padding) {
+  static const auto pack = c10::Dispatcher::singleton()
+                               .findSchemaOrThrow("mkldnn::_reorder_convolution_weight", "")
+                               .typed<Tensor(const Tensor&, c10::IntArrayRef, c10::IntArrayRef, c10::IntArrayRef,
+                                             std::int64_t, c10::OptionalArrayRef<std::int64_t>)>();
+  const at::NoGradGuard no_grad;
+  const std::int64_t one = 1;
+  return pack.call(weight.contiguous(), padding, stride, one, 1, input_size);
+}
+
+Tensor conv2d(const Tensor& x, const Tensor& packed, const Tensor& bias, std::int64_t stride, std::int64_t padding) {
+  static const auto run =
+      c10::Dispatcher::singleton()
+          .findSchemaOrThrow("mkldnn::_convolution_pointwise", "")
+          .typed<Tensor(const Tensor&, const Tensor&, const std::optional<Tensor>&, c10::IntArrayRef, c10::IntArrayRef,
+                        c10::IntArrayRef, std::int64_t, c10::string_view, Scalars, OptionalText)>();
+  const at::NoGradGuard no_grad;
+  const std::array<std::int64_t, 2> strides{stride, stride}, paddings{padding, padding}, dilation{1, 1};
+  return run.call(x, packed, optional(bias), paddings, strides, dilation, 1, "none", Scalars(), std::nullopt);
+}
+
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  const auto type = x.scalar_type();
+  if (x.device().is_cpu() && type == at::kFloat && weight.scalar_type() == type && !wants_gradient(x, weight)) {
+    const at::NoGradGuard no_grad;
+    return onednn_linear(x, weight, bias);
+  }
+  return at::linear(x, weight.to(type), bias.defined() ? bias.to(type) : bias);
+}
+
+}  // namespace atelier::onednn

@@ -1,0 +1,71 @@
+#include "framework/tensor/weights.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "framework/core/error.h"
+#include "framework/core/text.h"
+#include "framework/tensor/tensor_io.h"
+
+namespace atelier {
+namespace {
+
+constexpr std::size_t kListed = 20;
+
+/// A 1×1 convolution and a linear layer hold the same numbers: files of either kind exist.
+bool differ_by_kernel_axes(at::IntArrayRef a, at::IntArrayRef b) {
+  const auto strip = [](at::IntArrayRef shape) {
+    while (shape.size() > 2 && shape.back() == 1) shape = shape.slice(0, shape.size() - 1);
+    return shape;
+  };
+  return strip(a) == strip(b);
+}
+
+}  // namespace
+
+Weights::Weights(TensorFile file, Placement placement) : file_(std::move(file)), placement_(placement) {}
+
+Tensor Weights::take(const std::string& name, at::IntArrayRef shape) {
+  taken_.insert(name);
+  const auto found = file_.tensors.find(name);
+  if (found == file_.tensors.end()) {
+    missing_.push_back(name);
+    return {};
+  }
+  const TensorView& view = found->second;
+  const bool same = at::IntArrayRef(view.shape) == shape;
+  if (!same && !differ_by_kernel_axes(view.shape, shape)) {
+    misshaped_.push_back(
+        fmt::format("{} is {} where [{}] is wanted", name, describe(view), fmt::join(shape.begin(), shape.end(), ", ")));
+    return {};
+  }
+  const Tensor tensor = to_tensor(view, placement_);
+  return same ? tensor : tensor.reshape(shape);
+}
+
+std::vector<std::int64_t> Weights::shape(const std::string& name) const {
+  const auto found = file_.tensors.find(name);
+  return found == file_.tensors.end() ? std::vector<std::int64_t>{} : found->second.shape;
+}
+
+void Weights::check() const {
+  std::vector<std::string> unexpected;
+  for (const auto& [name, view] : file_.tensors) {
+    if (!taken_.contains(name) && !name.ends_with("position_ids") && !name.ends_with("logit_scale")) {
+      unexpected.push_back(name);
+    }
+  }
+  std::vector<std::string> faults;
+  if (!missing_.empty()) faults.push_back(fmt::format("{} missing: {}", missing_.size(), join(missing_, ", ", kListed)));
+  if (!misshaped_.empty()) faults.push_back("wrong shape: " + join(misshaped_, ", ", kListed));
+  if (!unexpected.empty()) {
+    faults.push_back(fmt::format("{} unexpected: {}", unexpected.size(), join(unexpected, ", ", kListed)));
+  }
+  if (faults.empty()) return;
+  throw Error({.where = file_.path,
+               .found = join(faults, "; "),
+               .expected = "exactly the tensors that its config.json describes",
+               .advice = "check that config and weights belong to each other"});
+}
+
+}  // namespace atelier

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "framework/files/tensor_view.h"
+#include "framework/tensor/placement.h"
+#include "framework/tensor/tensor.h"
+
+namespace atelier {
+
+/// The tensors of one component while a model is built from them: each is taken once by name, with the shape the
+/// architecture wants. check() then reports all that was missing, mis-shaped or left over, in one error.
+class Weights {
+ public:
+  /// `where` names the component in errors, e.g. the file's path.
+  Weights(TensorFile file, Placement placement);
+
+  /// The tensor `name`, moved to the placement. Where it is missing or has another shape, the fault is remembered and an
+  /// undefined tensor returned. [c, c, 1, 1] and [c, c] are accepted for each other.
+  [[nodiscard]] Tensor take(const std::string& name, at::IntArrayRef shape);
+  [[nodiscard]] bool has(const std::string& name) const { return file_.tensors.contains(name); }
+  /// Shape of a tensor that is there, for architectures that are read off the file; empty when it is not.
+  [[nodiscard]] std::vector<std::int64_t> shape(const std::string& name) const;
+  /// A tensor that no part of the model uses on purpose.
+  void ignore(const std::string& name) { taken_.insert(name); }
+
+  /// Throws Error listing (up to 20 of each) missing, mis-shaped and unexpected tensors.
+  void check() const;
+
+  [[nodiscard]] const Placement& placement() const { return placement_; }
+  [[nodiscard]] const std::string& where() const { return file_.path; }
+
+ private:
+  TensorFile file_;
+  Placement placement_;
+  std::set<std::string> taken_;
+  std::vector<std::string> missing_;
+  std::vector<std::string> misshaped_;
+};
+
+}  // namespace atelier
