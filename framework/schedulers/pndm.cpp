@@ -1,0 +1,110 @@
+// Liu et al. 2022 (arXiv:2202.09778), Eq. 9 and 12, with the Runge-Kutta start replaced by one repeated call (PLMS).
+#include <cmath>
+#include <deque>
+#include <utility>
+
+#include "framework/schedulers/factories.h"
+#include "framework/schedulers/prediction.h"
+#include "framework/schedulers/timesteps.h"
+
+namespace atelier {
+namespace {
+
+struct Options {
+  BetaOptions betas;
+  PredictionType prediction_type = PredictionType::epsilon;
+  TimestepGrid grid;
+  bool set_alpha_to_one = false;
+};
+
+struct Call {
+  Level level;          ///< v-prediction only: where the combined velocity becomes noise
+  double sample = 0.0;  ///< √(ᾱ'/ᾱ)
+  double noise = 0.0;   ///< −(ᾱ'−ᾱ)/(ᾱ√(1−ᾱ') + √(ᾱ(1−ᾱ)ᾱ'))
+};
+
+class Pndm final : public Scheduler {
+ public:
+  explicit Pndm(const Options& options)
+      : Scheduler("pndm", NoiseSchedule(options.betas), options.prediction_type), options_(options) {}
+
+ private:
+  void plan(std::int64_t steps) override {
+    timesteps_ = integer_timesteps(options_.grid, steps);
+    // The second call repeats the second timestep: the first step is taken twice, the second time with both
+    // predictions.
+    if (timesteps_.size() > 1) timesteps_.insert(timesteps_.begin() + 1, timesteps_[1]);
+    history_.clear();
+    calls_.clear();
+    const auto down = static_cast<double>(noise_schedule().num_train_timesteps() / steps);
+    for (std::size_t i = 0; i < timesteps_.size(); ++i) {
+      const double from = i == 1 ? timesteps_[i] + down : timesteps_[i];
+      calls_.push_back(planned(from, from - down));
+    }
+  }
+
+  Call planned(double timestep, double previous) const {
+    const float now = alpha_bar(timestep);
+    const float final_alpha_bar = options_.set_alpha_to_one ? 1.0F : alpha_bar(0);
+    const float next = previous >= 0 ? alpha_bar(previous) : final_alpha_bar;
+    const float divisor = now * std::sqrt(1.0F - next) + std::sqrt(now * (1.0F - now) * next);
+    const Call call{.level = {.alpha = std::sqrt(now), .sigma = std::sqrt(1.0F - now)},
+                    .sample = std::sqrt(next / now),
+                    .noise = static_cast<double>(now - next) / static_cast<double>(divisor)};
+    check_finite({call.sample, call.noise}, calls_.size());
+    return call;
+  }
+
+  /// The linear multistep combination of this prediction and up to three earlier ones.
+  at::Tensor combined(const at::Tensor& noise_pred, std::size_t call) {
+    if (call == 1) return weighted_sum({{0.5, noise_pred}, {0.5, history_.back()}});
+    history_.push_back(noise_pred);
+    if (history_.size() > 4) history_.pop_front();
+    const auto back = [this](std::size_t i) { return history_[history_.size() - i]; };
+    switch (history_.size()) {
+      case 1:
+        return noise_pred;
+      case 2:
+        return weighted_sum({{3.0 / 2, back(1)}, {-1.0 / 2, back(2)}});
+      case 3:
+        return weighted_sum({{23.0 / 12, back(1)}, {-16.0 / 12, back(2)}, {5.0 / 12, back(3)}});
+      default:
+        return weighted_sum({{55.0 / 24, back(1)}, {-59.0 / 24, back(2)}, {37.0 / 24, back(3)}, {-9.0 / 24, back(4)}});
+    }
+  }
+
+  at::Tensor advance(const at::Tensor& noise_pred, std::size_t index, const at::Tensor& sample,
+                     const at::Tensor&) override {
+    const auto& call = calls_[index];
+    if (index == 0) first_sample_ = sample;
+    const auto start = index == 1 ? std::exchange(first_sample_, at::Tensor()) : sample;
+    const auto output = combined(noise_pred, index);
+    const auto noise = predicted_noise(prediction_type(), call.level, start, output);
+    return weighted_sum({{call.sample, start}, {call.noise, noise}});
+  }
+
+  const Options options_;
+  std::vector<Call> calls_;
+  std::deque<at::Tensor> history_;  // the newest last, at most four
+  at::Tensor first_sample_;
+};
+
+}  // namespace
+
+std::unique_ptr<Scheduler> make_pndm(ConfigReader& config) {
+  Options options;
+  options.betas = read_beta_options(config, ZeroSnr::unknown);
+  options.prediction_type = read_prediction_type(config);
+  options.grid = read_timestep_grid(config, TimestepSpacing::leading, options.betas.num_train_timesteps);
+  options.set_alpha_to_one = config.boolean("set_alpha_to_one", options.set_alpha_to_one);
+  if (options.prediction_type == PredictionType::sample) {
+    config.fail("prediction_type", "sample", "epsilon or v_prediction");
+  }
+  if (!config.boolean("skip_prk_steps", false)) {
+    config.fail("skip_prk_steps", "false, the default of this class", "true",
+                "the Runge-Kutta start is not supported: set skip_prk_steps=true, or take ddim");
+  }
+  return std::make_unique<Pndm>(options);
+}
+
+}  // namespace atelier
