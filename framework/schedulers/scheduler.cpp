@@ -53,23 +53,21 @@ void Scheduler::set_timesteps(std::int64_t num_inference_steps) {
   }
   next_call_ = 0;
   plan(num_inference_steps);
-  check_timesteps();
+  for (const double timestep : timesteps_) check_timestep(timestep);
 }
 
-void Scheduler::check_timesteps() const {
+void Scheduler::check_timestep(double timestep) const {
   const auto last = static_cast<double>(schedule_.num_train_timesteps() - 1);
-  for (const double timestep : timesteps_) {
-    if (timestep >= 0 && timestep <= last) continue;
-    throw Error({.where = fmt::format("[{}] timesteps", name_),
-                 .found = fmt::format("{}", timestep),
-                 .expected = fmt::format("0 to {}", last),
-                 .advice = "take fewer steps, or a smaller steps_offset"},
-                ErrorKind::usage);
-  }
+  if (timestep >= 0 && timestep <= last) return;
+  throw Error({.where = fmt::format("[{}] timesteps", name_),
+               .found = fmt::format("{}", timestep),
+               .expected = fmt::format("0 to {}", last),
+               .advice = "take fewer steps, or a smaller steps_offset"},
+              ErrorKind::usage);
 }
 
 float Scheduler::alpha_bar(double timestep) const {
-  check_timesteps();
+  check_timestep(timestep);
   return schedule_.alpha_bars()[static_cast<std::size_t>(timestep)];
 }
 

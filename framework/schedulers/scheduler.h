@@ -75,7 +75,7 @@ class Scheduler {
   double init_noise_sigma_ = 1.0;
 
  private:
-  void check_timesteps() const;
+  void check_timestep(double timestep) const;
   void check_step(const at::Tensor& noise_pred, std::size_t call, const at::Tensor& sample,
                   const at::Tensor& step_noise) const;
 

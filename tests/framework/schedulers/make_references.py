@@ -170,8 +170,8 @@ def write_references():
 
 def print_golden():
     leading, v = SPACINGS[0], V
-    rows = [("ddim", {}, 20), ("ddim", v, 20), ("ddim", {**SPACINGS[2], "set_alpha_to_one": True}, 20), ("pndm", {}, 20),
-            ("pndm", v, 20), ("euler", leading, 20), ("euler", {**leading, **v}, 20),
+    rows = [("ddim", {}, 20), ("ddim", v, 20), ("ddim", {**SPACINGS[2], "set_alpha_to_one": True}, 20),
+            ("pndm", {}, 20), ("pndm", v, 20), ("euler", leading, 20), ("euler", {**leading, **v}, 20),
             ("euler", {**leading, **KARRAS}, 20),
             ("dpmpp_2m", {}, 20), ("dpmpp_2m", {}, 10), ("dpmpp_2m", leading, 20), ("dpmpp_2m_karras", {}, 20),
             ("dpmpp_2m", {**leading, **v}, 20), ("euler_ancestral", leading, 20)]
