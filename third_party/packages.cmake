@@ -1,5 +1,6 @@
 # The system's packages (third_party/packages.txt), as targets.
 find_package(Threads REQUIRED)
+find_package(CLI11 REQUIRED)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)

@@ -25,6 +25,7 @@ function(atelier_test name)
   target_compile_definitions(test_${name} PRIVATE ATELIER_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
                              ATELIER_BINARY_DIR="${PROJECT_BINARY_DIR}")
   if(arg_TORCH)
+    target_compile_options(test_${name} PRIVATE -fPIC)  # as the shared precompiled header was made
     atelier_precompile(test_${name})
   endif()
   add_test(NAME ${name} COMMAND test_${name})

@@ -2,7 +2,7 @@
 
 #include <ATen/ops/cat.h>
 
-#include "framework/models/checkpoint.h"
+#include "framework/models/activation_checkpoint.h"
 
 namespace atelier {
 
@@ -17,11 +17,11 @@ Tensor UNetLayer::forward(const Tensor& x, const UNetFlow& flow) const {
   const auto* block = resnet.get();
   const auto* attention = transformer.get();
   const UNetCall call = flow.call;
-  const Tensor hidden = atelier::checkpoint(
+  const Tensor hidden = activation_checkpoint(
       [block, time = flow.time, call](const Tensor& in) { return block->forward(in, time, &call.adapters); }, x);
   if (attention == nullptr) return hidden;
   if (call.observer) return attend(hidden);  // observed maps must stay in the graph
-  return atelier::checkpoint(
+  return activation_checkpoint(
       [attention, context = flow.context, call](const Tensor& in) { return attention->forward(in, context, call); },
       hidden);
 }

@@ -25,32 +25,51 @@ bool differ_by_kernel_axes(at::IntArrayRef a, at::IntArrayRef b) {
 
 Weights::Weights(TensorFile file, Placement placement) : file_(std::move(file)), placement_(placement) {}
 
+Weights::Weights(std::string where, TensorMap tensors, Placement placement)
+    : tensors_(std::move(tensors)), placement_(placement) {
+  file_.path = std::move(where);
+}
+
 Tensor Weights::take(const std::string& name, at::IntArrayRef shape) {
   taken_.insert(name);
-  const auto found = file_.tensors.find(name);
-  if (found == file_.tensors.end()) {
+  if (!has(name)) {
     missing_.push_back(name);
     return {};
   }
-  const TensorView& view = found->second;
-  const bool same = at::IntArrayRef(view.shape) == shape;
-  if (!same && !differ_by_kernel_axes(view.shape, shape)) {
-    misshaped_.push_back(
-        fmt::format("{} is {} where [{}] is wanted", name, describe(view), fmt::join(shape.begin(), shape.end(), ", ")));
+  const auto found = this->shape(name);
+  const bool same = at::IntArrayRef(found) == shape;
+  if (!same && !differ_by_kernel_axes(found, shape)) {
+    misshaped_.push_back(fmt::format("{} is [{}] where [{}] is wanted", name, fmt::join(found, ", "),
+                                     fmt::join(shape.begin(), shape.end(), ", ")));
     return {};
   }
-  const Tensor tensor = to_tensor(view, placement_);
+  const auto placed = tensors_.find(name);
+  const Tensor tensor = placed != tensors_.end() ? placed->second : to_tensor(file_.tensors.at(name), placement_);
   return same ? tensor : tensor.reshape(shape);
 }
 
 std::vector<std::int64_t> Weights::shape(const std::string& name) const {
+  if (const auto placed = tensors_.find(name); placed != tensors_.end()) return placed->second.sizes().vec();
   const auto found = file_.tensors.find(name);
   return found == file_.tensors.end() ? std::vector<std::int64_t>{} : found->second.shape;
 }
 
+std::vector<std::string> Weights::names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, view] : file_.tensors) names.push_back(name);
+  for (const auto& [name, tensor] : tensors_) names.push_back(name);
+  return names;
+}
+
+TensorMap place(const TensorFile& file, const Placement& placement) {
+  TensorMap tensors;
+  for (const auto& [name, view] : file.tensors) tensors.emplace(name, to_tensor(view, placement));
+  return tensors;
+}
+
 void Weights::check() const {
   std::vector<std::string> unexpected;
-  for (const auto& [name, view] : file_.tensors) {
+  for (const auto& name : names()) {
     if (!taken_.contains(name) && !name.ends_with("position_ids") && !name.ends_with("logit_scale")) {
       unexpected.push_back(name);
     }

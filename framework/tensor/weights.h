@@ -15,13 +15,15 @@ namespace atelier {
 /// architecture wants. check() then reports all that was missing, mis-shaped or left over, in one error.
 class Weights {
  public:
-  /// `where` names the component in errors, e.g. the file's path.
+  /// From a file; tensors are moved to the placement as they are taken.
   Weights(TensorFile file, Placement placement);
+  /// From tensors that are at the placement already and are shared with others: a base. `where` names them in errors.
+  Weights(std::string where, TensorMap tensors, Placement placement);
 
   /// The tensor `name`, moved to the placement. Where it is missing or has another shape, the fault is remembered and an
   /// undefined tensor returned. [c, c, 1, 1] and [c, c] are accepted for each other.
   [[nodiscard]] Tensor take(const std::string& name, at::IntArrayRef shape);
-  [[nodiscard]] bool has(const std::string& name) const { return file_.tensors.contains(name); }
+  [[nodiscard]] bool has(const std::string& name) const { return file_.tensors.contains(name) || tensors_.contains(name); }
   /// Shape of a tensor that is there, for architectures that are read off the file; empty when it is not.
   [[nodiscard]] std::vector<std::int64_t> shape(const std::string& name) const;
   /// A tensor that no part of the model uses on purpose.
@@ -34,11 +36,17 @@ class Weights {
   [[nodiscard]] const std::string& where() const { return file_.path; }
 
  private:
+  [[nodiscard]] std::vector<std::string> names() const;
+
   TensorFile file_;
+  TensorMap tensors_;
   Placement placement_;
   std::set<std::string> taken_;
   std::vector<std::string> missing_;
   std::vector<std::string> misshaped_;
 };
+
+/// Every floating tensor of a file at a placement: views of the mapping where type and device already fit.
+[[nodiscard]] TensorMap place(const TensorFile& file, const Placement& placement);
 
 }  // namespace atelier

@@ -1,4 +1,4 @@
-#include "framework/models/checkpoint.h"
+#include "framework/models/activation_checkpoint.h"
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/ones.h>
@@ -43,7 +43,7 @@ struct CheckpointFunction : torch::autograd::Function<CheckpointFunction> {
 
 }  // namespace
 
-Tensor checkpoint(const std::function<Tensor(const Tensor&)>& f, const Tensor& x) {
+Tensor activation_checkpoint(const std::function<Tensor(const Tensor&)>& f, const Tensor& x) {
   if (!c10::GradMode::is_enabled()) return f(x);
   const Tensor trigger = at::ones({1}, x.options()).requires_grad_();
   return CheckpointFunction::apply(x, trigger, c10::make_intrusive<Recompute>(f));

@@ -1,0 +1,59 @@
+# Atelier. The two commands: `make demo` and `make test`. Each sets up what is missing and can be called again.
+.PHONY: help build demo test test-sanitized cuda bench format tidy clean setup-apt setup-fetch
+
+PHASE := third_party/phase.sh
+BUILD := build/release
+
+help:
+	@echo 'make build   set-up and build: leaves bin/atelier'
+	@echo 'make demo    set-up, build, and a first picture from the small model in tests/parity'
+	@echo 'make test    set-up, build, every test (also those with sanitizers)'
+	@echo 'make cuda    build with the GPU parts and fetch the NVIDIA libraries'
+	@echo 'make bench   speed and memory beside diffusers (needs Python with diffusers)'
+	@echo 'make format / tidy / clean'
+
+setup-apt:
+	@$(PHASE) apt third_party/setup.sh apt
+
+setup-fetch: setup-apt
+	@$(PHASE) fetch third_party/setup.sh fetch
+
+$(BUILD)/build.ninja: | setup-fetch
+	@$(PHASE) configure cmake --preset release
+
+build: setup-fetch $(BUILD)/build.ninja
+	@$(PHASE) build cmake --build $(BUILD)
+	@mkdir -p bin && ln -sfn ../$(BUILD)/bin/atelier bin/atelier
+
+demo: build
+	@$(PHASE) demo tests/demo.sh
+	@$(PHASE) --report
+
+test-sanitized: setup-apt
+	@$(PHASE) configure-sanitized cmake --preset asan
+	@$(PHASE) build-sanitized cmake --build build/asan
+	@$(PHASE) test-sanitized ctest --test-dir build/asan --output-on-failure --no-tests=error
+
+test: build test-sanitized
+	@$(PHASE) test ctest --test-dir $(BUILD) --output-on-failure --no-tests=error --output-log build/ctest.log
+	@$(PHASE) --report
+	@sed -n '/tests passed/p; /tests failed/p; /Total Test time/p' build/ctest.log
+
+cuda: setup-fetch
+	@$(PHASE) fetch-cuda third_party/setup.sh cuda
+	@$(PHASE) configure cmake --preset release -DATELIER_CUDA=ON
+	@$(PHASE) build cmake --build $(BUILD)
+	@mkdir -p bin && ln -sfn ../$(BUILD)/bin/atelier bin/atelier
+	@$(PHASE) --report
+
+bench: build
+	@tests/bench/run.sh
+
+format:
+	@git ls-files '*.cpp' '*.h' '*.cu' '*.cuh' | xargs clang-format -i
+
+tidy: build
+	@git ls-files 'framework/*.cpp' | xargs clang-tidy -p $(BUILD) --quiet
+
+clean:
+	rm -rf build bin

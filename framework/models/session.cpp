@@ -1,0 +1,210 @@
+#include "framework/models/session.h"
+
+#include <ATen/ops/cat.h>
+#include <ATen/ops/tensor.h>
+#include <fmt/format.h>
+
+#include "framework/core/error.h"
+#include "framework/core/text.h"
+#include "framework/models/base.h"
+#include "framework/models/clip_text.h"
+#include "framework/models/conv2d.h"
+#include "framework/models/linear.h"
+#include "framework/models/text_tower.h"
+#include "framework/models/unet.h"
+#include "framework/models/vae.h"
+
+namespace atelier {
+
+bool matches(std::string_view pattern, std::string_view text) {
+  const auto star = pattern.find('*');
+  if (star == std::string_view::npos) return pattern == text;
+  if (!text.starts_with(pattern.substr(0, star))) return false;
+  const auto rest = pattern.substr(star + 1);
+  for (std::size_t skip = star; skip <= text.size(); ++skip) {
+    if (matches(rest, text.substr(skip))) return true;
+  }
+  return false;
+}
+
+Session::Session(std::shared_ptr<const Base> base) : base_(std::move(base)) {
+  for (std::size_t i = 0; i < base_->text_towers().size(); ++i) towers_.push_back(std::make_unique<TextTower>(*base_, i));
+}
+
+Session::~Session() = default;
+
+UNet& Session::unet() {
+  if (!unet_) unet_ = std::make_unique<UNet>(base_->config("unet"), base_->weights("unet"));
+  return *unet_;
+}
+
+VAE& Session::vae() {
+  if (!vae_) vae_ = std::make_unique<VAE>(base_->config("vae"), base_->weights("vae"));
+  return *vae_;
+}
+
+TextTower& Session::tower(std::size_t index) {
+  if (index < towers_.size()) return *towers_[index];
+  throw Error({.where = fmt::format("text tower {}", index),
+               .found = fmt::format("a base with {}", towers_.size()),
+               .expected = "a tower that the base has"});
+}
+
+ClipText& Session::text(std::size_t index) { return tower(index).model(); }
+
+ClipTokenizer& Session::tokenizer(std::size_t index) { return tower(index).tokenizer(); }
+
+void Session::add_token(const std::string& name, const std::vector<Tensor>& vectors) {
+  if (vectors.size() != towers_.size()) {
+    throw Error({.where = "token " + name,
+                 .found = fmt::format("vectors for {} text encoders", vectors.size()),
+                 .expected = fmt::format("{}, one set for each of the base's", towers_.size())});
+  }
+  for (std::size_t i = 0; i < vectors.size(); ++i) towers_[i]->check_token(name, vectors[i]);
+  for (std::size_t i = 0; i < vectors.size(); ++i) towers_[i]->add_token(name, vectors[i]);
+}
+
+Tensor Session::token_vector(const std::string& word, std::size_t index) { return tower(index).token_vector(word); }
+
+std::vector<std::string> Session::components() const {
+  std::vector<std::string> names{"unet"};
+  for (const auto& tower : base_->text_towers()) names.push_back(tower);
+  names.emplace_back("vae");
+  return names;
+}
+
+Registry& Session::registry(const std::string& component) {
+  if (component == "unet") return unet().registry();
+  if (component == "vae") return vae().registry();
+  return text(component == "text_encoder" ? 0 : 1).registry();
+}
+
+/// The component that the name begins with, and the rest.
+Session::Resolved Session::resolve(const std::string& name) {
+  const auto known = components();
+  for (const auto& component : known) {
+    if (name.starts_with(component + ".")) return {&registry(component), name.substr(component.size() + 1)};
+  }
+  throw Error({.where = name, .found = "no such component", .expected = "a name that begins with one of " + join(known)});
+}
+
+std::vector<std::string> Session::layers(const std::string& pattern, bool convolutions) {
+  std::vector<std::string> found;
+  for (const auto& component : components()) {
+    // A component whose name cannot match is not built for the search.
+    const auto literal = std::string_view(pattern).substr(0, pattern.find_first_of(".*"));
+    if (!component.starts_with(literal)) continue;
+    const Registry& names = registry(component);
+    const auto add = [&](const auto& layers) {
+      for (const auto& [name, layer] : layers) {
+        if (matches(pattern, component + "." + name)) found.push_back(component + "." + name);
+      }
+    };
+    add(names.linears);
+    if (convolutions) add(names.convolutions);
+  }
+  return found;
+}
+
+namespace {
+
+void require_shape(const std::string& layer, const char* what, const Tensor& found, at::IntArrayRef expected) {
+  if (found.sizes() == expected) return;
+  throw Error({.where = fmt::format("{}: {}", layer, what),
+               .found = describe(found.sizes(), found.scalar_type()),
+               .expected = describe(expected, found.scalar_type()),
+               .advice = "this adapter was made for another base model"});
+}
+
+}  // namespace
+
+void Session::attach(const std::string& layer, LowRank adapter) {
+  const Resolved place = resolve(layer);
+  const std::int64_t rank = adapter.a.size(0);
+  if (const auto linear = place.registry->linears.find(place.name); linear != place.registry->linears.end()) {
+    const auto out_in = linear->second->weight.sizes();
+    // 1×1 convolutions of older files stand for linear layers.
+    if (adapter.a.dim() == 4) adapter.a = adapter.a.flatten(1);
+    if (adapter.b.dim() == 4) adapter.b = adapter.b.flatten(1);
+    require_shape(layer, "down", adapter.a, {rank, out_in[1]});
+    require_shape(layer, "up", adapter.b, {out_in[0], rank});
+    linear->second->adapters.push_back(std::move(adapter));
+    return;
+  }
+  if (const auto conv = place.registry->convolutions.find(place.name); conv != place.registry->convolutions.end()) {
+    const auto shape = conv->second->weight.sizes();
+    if (adapter.a.dim() == 2) adapter.a = adapter.a.unsqueeze(-1).unsqueeze(-1);
+    if (adapter.b.dim() == 2) adapter.b = adapter.b.unsqueeze(-1).unsqueeze(-1);
+    require_shape(layer, "down", adapter.a, {rank, shape[1], shape[2], shape[3]});
+    require_shape(layer, "up", adapter.b, {shape[0], rank, 1, 1});
+    conv->second->adapters.push_back(std::move(adapter));
+    return;
+  }
+  throw Error({.where = layer, .found = "no such layer", .expected = "a linear or convolution layer of the base model",
+               .advice = "this adapter was made for another base model"});
+}
+
+void Session::detach_adapters() {
+  const auto clear = [](Registry& names) {
+    for (const auto& [name, layer] : names.linears) layer->adapters.clear();
+    for (const auto& [name, layer] : names.convolutions) layer->adapters.clear();
+  };
+  if (unet_) clear(unet_->registry());
+  if (vae_) clear(vae_->registry());
+  for (const auto& tower : towers_) {
+    if (tower->built()) clear(tower->model().registry());
+  }
+}
+
+Tensor Session::adapter_output(const std::string& layer, const Tensor& x) {
+  const Resolved place = resolve(layer);
+  const auto linear = place.registry->linears.find(place.name);
+  if (linear == place.registry->linears.end()) {
+    throw Error({.where = layer, .found = "no such layer", .expected = "a linear layer of the base model"});
+  }
+  return linear->second->delta(x);
+}
+
+std::vector<std::pair<std::string, Tensor>> Session::unfreeze(const std::string& pattern) {
+  std::vector<std::pair<std::string, Tensor>> trained;
+  for (const auto& component : components()) {
+    if (!pattern.starts_with(component + ".")) continue;
+    for (const auto& [name, slot] : registry(component).parameters) {
+      const std::string full = component + "." + name;
+      if (!matches(pattern, full)) continue;
+      const auto type = slot->scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+      *slot = slot->detach().to(type, /*non_blocking=*/false, /*copy=*/true).requires_grad_();
+      trained.emplace_back(full, *slot);
+    }
+  }
+  if (trained.empty()) {
+    throw Error({.where = pattern, .found = "no parameter that matches", .expected = "a pattern of parameter names"});
+  }
+  return trained;
+}
+
+void Session::replace(const std::string& parameter, const Tensor& value) {
+  const Resolved place = resolve(parameter);
+  const auto slot = place.registry->parameters.find(place.name);
+  if (slot == place.registry->parameters.end()) {
+    throw Error({.where = parameter, .found = "no such parameter", .expected = "a parameter of the base model"});
+  }
+  require_shape(parameter, "value", value, slot->second->sizes());
+  *slot->second = value;
+}
+
+void Session::edit_text_attention(std::size_t index, std::int64_t layer, TextAttentionEdit edit) {
+  tower(index).edit(layer, std::move(edit));
+}
+
+void Session::clear_text_edits() {
+  for (const auto& tower : towers_) tower->clear_edits();
+}
+
+TextCondition Session::encode(const std::vector<std::string>& prompts, const EncodeOptions& options) {
+  if (towers_.size() == 1) return {.context = towers_[0]->encode(prompts, options).context, .pooled = {}};
+  const auto first = towers_[0]->encode(prompts, options), second = towers_[1]->encode(prompts, options);
+  return {.context = at::cat({first.context, second.context}, -1), .pooled = second.pooled};
+}
+
+}  // namespace atelier

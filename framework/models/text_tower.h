@@ -1,0 +1,49 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "framework/models/clip_text.h"
+#include "framework/models/session.h"
+#include "framework/text/clip_tokenizer.h"
+
+namespace atelier {
+
+/// One text encoder with its tokenizer, the tokens that were added to both, and the edits of its attention. Both parts are
+/// loaded on first use.
+class TextTower {
+ public:
+  TextTower(const Base& base, std::size_t index) : base_(base), index_(index) {}
+
+  [[nodiscard]] ClipText& model();
+  [[nodiscard]] ClipTokenizer& tokenizer();
+  [[nodiscard]] bool built() const { return model_ != nullptr; }
+
+  /// Throws Error when the vectors do not fit or a token of that name exists; changes nothing.
+  void check_token(const std::string& name, const Tensor& vectors);
+  /// vectors [n, D] or [D].
+  void add_token(const std::string& name, const Tensor& vectors);
+  /// [D] float32, a copy.
+  [[nodiscard]] Tensor token_vector(const std::string& word);
+
+  void edit(std::int64_t layer, TextAttentionEdit edit) { edits_[layer] = std::move(edit); }
+  void clear_edits() { edits_.clear(); }
+
+  /// What this tower gives to the UNet: SDXL's towers the state before the last layer, the others the normed last state.
+  [[nodiscard]] TextCondition encode(const std::vector<std::string>& prompts, const EncodeOptions& options);
+
+ private:
+  [[nodiscard]] Tensor ids(const std::vector<std::string>& prompts);
+  [[nodiscard]] Tensor context(const TextOutput& output, std::int64_t clip_skip);
+
+  const Base& base_;  // the session holds it
+  std::size_t index_;
+  std::unique_ptr<ClipText> model_;
+  std::unique_ptr<ClipTokenizer> tokenizer_;
+  std::vector<Tensor> vectors_;  // [n, D] each, in the order of their ids
+  std::map<std::int64_t, TextAttentionEdit> edits_;
+};
+
+}  // namespace atelier

@@ -1,0 +1,57 @@
+// atelier-worker: what needs tensors. The command `atelier` writes a job and becomes this program.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <exception>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "framework/core/error.h"
+#include "framework/core/json.h"
+#include "framework/tensor/cuda_libraries.h"
+#include "framework/tensor/devices.h"
+#include "framework/worker/job.h"
+
+namespace atelier::worker {
+namespace {
+
+int usage() {
+  fmt::print(stderr, "usage: atelier-worker --job FILE\nThis program is started by the command `atelier`; see atelier --help.\n");
+  return 2;
+}
+
+void run(const char* path) {
+  const Json json = read_json_file(path);
+  const Job job(json);
+  const auto& handlers = job_handlers();
+  const auto handler = handlers.find(job.text("job"));
+  if (handler == handlers.end()) {
+    throw Error({.where = "job", .found = job.text("job"), .expected = "a job that this worker knows",
+                 .advice = "atelier and atelier-worker are of different versions; build both"}, ErrorKind::usage);
+  }
+  set_threads(job.optional_integer("threads"));
+  handler->second(job);
+}
+
+}  // namespace
+}  // namespace atelier::worker
+
+int main(int argc, char** argv) {
+  using namespace atelier;
+  // Before any call into ATen: it asks once for its CUDA hooks and remembers the answer for the life of the process.
+  open_cuda_libraries();
+  if (argc != 3 || std::string_view(argv[1]) != "--job") return worker::usage();
+  try {
+    worker::run(argv[2]);
+    return 0;
+  } catch (const Error& error) {
+    fmt::print(stderr, "atelier: {}\n", error.what());
+    return error.exit_code();
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "atelier: out of memory; use a smaller --size, --batch or --dtype bfloat16\n");
+  } catch (const std::exception& error) {
+    const std::string_view text = error.what();  // LibTorch appends a stack trace
+    fmt::print(stderr, "atelier: internal error: {}\n", text.substr(0, text.find('\n')));
+  }
+  return 1;
+}

@@ -1,0 +1,176 @@
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros_like.h>
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "framework/core/error.h"
+#include "framework/core/progress.h"
+#include "framework/formats/checkpoint.h"
+#include "framework/models/base.h"
+#include "framework/models/session.h"
+#include "framework/models/vae.h"
+#include "framework/sampling/picture.h"
+#include "framework/sampling/sampler.h"
+#include "framework/tensor/tensor_io.h"
+#include "framework/worker/artifacts.h"
+#include "framework/worker/job.h"
+#include "framework/worker/picture_folder.h"
+#include "framework/worker/sample_request.h"
+
+namespace atelier::worker {
+namespace {
+
+/// The autoencoder's type: SDXL's overflows in float16, which its config says by force_upcast.
+Placement vae_placement(const Checkpoint& checkpoint, Placement placement) {
+  const auto& config = checkpoint.config("vae");
+  const auto found = config.find("force_upcast");
+  const bool upcast = found == config.end() || !found->is_boolean() || found->get<bool>();
+  if (placement.dtype == at::kHalf && upcast) placement.dtype = at::kFloat;
+  return placement;
+}
+
+/// One prompt's pictures, sampled in batches.
+class PromptSampler {
+ public:
+  PromptSampler(Session& session, const SampleRequest& request, PictureFolder& folder, Progress& progress)
+      : session_(session), request_(request), folder_(folder), progress_(progress) {
+    const auto& vae = session.vae().config();
+    const std::int64_t scale = vae.downscale();
+    const auto [width, height] = request.size.value_or(default_size(scale));
+    if (width % scale != 0 || height % scale != 0 || width < scale || height < scale) {
+      throw Error({.where = "--size", .found = fmt::format("{}x{}", width, height),
+                   .expected = fmt::format("multiples of {}, the pixels of one latent", scale)}, ErrorKind::usage);
+    }
+    width_ = width;
+    height_ = height;
+    shape_ = {vae.latent_channels, height / scale, width / scale};
+  }
+
+  /// `given` [n, 4, h, w]: initial latents of unit variance, or undefined. Returns the final latents.
+  Tensor sample(std::size_t prompt, const Tensor& given);
+
+ private:
+  [[nodiscard]] std::pair<std::int64_t, std::int64_t> default_size(std::int64_t scale) const {
+    const auto pixels = session_.unet().config().sample_size * scale;
+    return {pixels, pixels};
+  }
+  [[nodiscard]] TextCondition unconditional(std::size_t prompt);
+  [[nodiscard]] std::vector<Branch> branches(std::size_t prompt);
+  [[nodiscard]] Tensor batch(std::size_t prompt, std::int64_t first, std::int64_t count, const Tensor& given);
+  void preview(std::size_t prompt, std::int64_t first, const SamplingStep& step);
+
+  Session& session_;
+  const SampleRequest& request_;
+  PictureFolder& folder_;
+  Progress& progress_;
+  std::int64_t width_ = 0, height_ = 0;
+  std::vector<std::int64_t> shape_;  // of one picture's latents
+};
+
+TextCondition PromptSampler::unconditional(std::size_t) {
+  TextCondition empty = session_.encode({request_.negative.value_or("")});
+  if (!request_.negative && session_.base().checkpoint().force_zeros_for_empty_prompt()) {
+    empty.context = at::zeros_like(empty.context);
+    empty.pooled = at::zeros_like(empty.pooled);
+  }
+  return empty;
+}
+
+std::vector<Branch> PromptSampler::branches(std::size_t prompt) {
+  const TextCondition conditional = session_.encode({request_.prompts[prompt]});
+  if (request_.reward_guidance) {
+    const TextCondition base = session_.encode({*request_.base_prompt});
+    return reward_guidance(unconditional(prompt), base, conditional, request_.guidance, *request_.reward_guidance);
+  }
+  if (request_.guidance == 1.0) return classifier_free_guidance({}, conditional, 1.0);
+  return classifier_free_guidance(unconditional(prompt), conditional, request_.guidance);
+}
+
+void PromptSampler::preview(std::size_t prompt, std::int64_t first, const SamplingStep& step) {
+  if (!request_.preview_every || (step.call + 1) % static_cast<std::size_t>(*request_.preview_every) != 0) return;
+  const auto images = to_images(session_.vae().decode(step.latents.narrow(0, 0, 1)));
+  folder_.write_preview(prompt, first, step.call + 1, images.front());
+}
+
+Tensor PromptSampler::batch(std::size_t prompt, std::int64_t first, std::int64_t count, const Tensor& given) {
+  std::vector<std::uint64_t> seeds;
+  for (std::int64_t i = 0; i < count; ++i) seeds.push_back(static_cast<std::uint64_t>(request_.seed + first + i));
+  std::vector<at::Generator> generators;
+  Tensor latents = initial_latents(shape_, seeds, generators);
+  if (given.defined()) latents = given.narrow(0, first, count);
+  const auto& placement = session_.base().placement();
+  latents = latents.to(placement.device, placement.dtype == at::kDouble ? at::kDouble : at::kFloat);
+
+  const bool sdxl = session_.base().is_sdxl();
+  const auto height = static_cast<float>(height_), width = static_cast<float>(width_);
+  const Tensor time_ids =
+      sdxl ? at::tensor({height, width, 0.0f, 0.0f, height, width}).unsqueeze(0).to(placement.device) : Tensor();
+  GuidedModel model(session_.unet(), branches(prompt), time_ids);
+  const auto scheduler = request_.make_scheduler(session_.base().checkpoint());
+  return sample_latents(model, *scheduler, latents, generators, [&](const SamplingStep& step) {
+    progress_.advance();
+    preview(prompt, first, step);
+  });
+}
+
+Tensor PromptSampler::sample(std::size_t prompt, const Tensor& given) {
+  std::vector<Tensor> all;
+  for (std::int64_t first = 0; first < request_.images; first += request_.batch) {
+    const auto count = std::min(request_.batch, request_.images - first);
+    all.push_back(batch(prompt, first, count, given));
+    for (std::int64_t i = 0; i < count; ++i) {  // one at a time: the decoder needs more memory than the UNet
+      const auto images = to_images(session_.vae().decode(all.back().narrow(0, i, 1)));
+      folder_.write(prompt, first + i, images.front());
+    }
+  }
+  return at::cat(all);
+}
+
+/// `latents` of --latents-in, prompts and pictures stacked in order.
+Tensor read_latents(const std::string& path, const SampleRequest& request) {
+  const auto content = read_named_tensors(path);
+  const auto found = content.tensors.find("latents");
+  const auto rows = static_cast<std::int64_t>(request.prompts.size()) * request.images;
+  if (found == content.tensors.end() || found->second.dim() != 4 || found->second.size(0) != rows) {
+    throw Error({.where = path,
+                 .found = found == content.tensors.end() ? "no tensor `latents`" : describe(found->second.sizes(), found->second.scalar_type()),
+                 .expected = fmt::format("latents [{}, 4, h, w]: one row for each prompt and picture", rows)});
+  }
+  return found->second;
+}
+
+}  // namespace
+
+void run_sample(const Job& job) {
+  const at::NoGradGuard no_grad;
+  const Placement placement = job.placement();
+  const SampleRequest request = SampleRequest::from(job);
+  const auto checkpoint = std::make_shared<const Checkpoint>(Checkpoint::open(job.text("model"), checkpoint_options(job)));
+  const auto base = std::make_shared<const Base>(checkpoint, placement, vae_placement(*checkpoint, placement));
+  Session session(base);
+  const std::string phrase = apply_artifacts(session, request);
+  SampleRequest filled = request.with_phrase(phrase);
+  const Tensor given = request.latents_in ? read_latents(*request.latents_in, request) : Tensor();
+
+  PictureFolder folder(job.text("out"), filled, base->checkpoint().provenance());
+  const auto calls = filled.make_scheduler(*checkpoint)->timesteps().size();
+  const auto batches = static_cast<std::size_t>((filled.images + filled.batch - 1) / filled.batch);
+  Progress progress("sampling", calls * batches * filled.prompts.size());
+  PromptSampler sampler(session, filled, folder, progress);
+  std::vector<Tensor> finals;
+  for (std::size_t prompt = 0; prompt < filled.prompts.size(); ++prompt) {
+    const auto first = static_cast<std::int64_t>(prompt) * filled.images;
+    finals.push_back(sampler.sample(prompt, given.defined() ? given.narrow(0, first, filled.images) : Tensor()));
+  }
+  progress.finish();
+  if (request.latents_out) {
+    const Tensor latents = at::cat(finals).to(at::kCPU);
+    write_named_tensors(*request.latents_out, {.tensors = {{"latents", latents}}, .metadata = {}});
+  }
+}
+
+}  // namespace atelier::worker

@@ -1,0 +1,95 @@
+#include "framework/worker/sample_request.h"
+
+#include <fmt/format.h>
+
+#include "framework/core/error.h"
+#include "framework/schedulers/scheduler_names.h"
+
+namespace atelier::worker {
+namespace {
+
+std::optional<std::pair<std::int64_t, std::int64_t>> size_of(const Job& job) {
+  const Json* size = job.find("size");
+  if (size == nullptr) return std::nullopt;
+  if (!size->is_array() || size->size() != 2 || !(*size)[0].is_number_integer() || !(*size)[1].is_number_integer()) {
+    throw Error({.where = "job: size", .found = size->dump(), .expected = "[width, height]"}, ErrorKind::usage);
+  }
+  return std::pair{(*size)[0].get<std::int64_t>(), (*size)[1].get<std::int64_t>()};
+}
+
+std::vector<SampleRequest::ArtifactFile> artifacts_of(const Job& job) {
+  std::vector<SampleRequest::ArtifactFile> files;
+  const Json* artifacts = job.find("artifacts");
+  if (artifacts == nullptr) return files;
+  for (const Json& artifact : *artifacts) {
+    const Job entry(artifact);
+    files.push_back({.path = entry.text("path"), .weight = entry.optional_number("weight").value_or(1.0)});
+  }
+  return files;
+}
+
+}  // namespace
+
+SampleRequest SampleRequest::from(const Job& job) {
+  SampleRequest request;
+  request.prompts = job.texts("prompts");
+  request.artifacts = artifacts_of(job);
+  request.placeholder = job.optional_text("placeholder");
+  request.class_word = job.optional_text("class_word");
+  request.negative = job.optional_text("negative");
+  request.base_prompt = job.optional_text("base_prompt");
+  request.images = job.integer("images");
+  request.seed = job.integer("seed");
+  request.steps = job.integer("steps");
+  request.batch = job.optional_integer("batch").value_or(1);
+  request.guidance = job.number("guidance");
+  request.lora_scale = job.optional_number("lora_scale").value_or(1.0);
+  request.reward_guidance = job.optional_number("reward_guidance");
+  request.scheduler = job.optional_text("scheduler");
+  const Json* settings = job.find("scheduler_set");
+  request.scheduler_settings = settings != nullptr ? *settings : Json::object();
+  request.size = size_of(job);
+  request.latents_in = job.optional_text("latents_in");
+  request.latents_out = job.optional_text("latents_out");
+  request.preview_every = job.optional_integer("preview_every");
+  request.json = job.flag("json");
+  if (request.prompts.empty() || request.images < 1 || request.batch < 1 || request.steps < 1) {
+    throw Error({.where = "job: prompts, images, batch, steps", .found = "nothing to sample", .expected = "at least one of each"},
+                ErrorKind::usage);
+  }
+  return request;
+}
+
+SampleRequest SampleRequest::with_phrase(const std::string& phrase) const {
+  SampleRequest filled = *this;
+  for (auto& prompt : filled.prompts) {
+    for (auto at = prompt.find("{}"); at != std::string::npos; at = prompt.find("{}", at + phrase.size())) {
+      if (phrase.empty()) {
+        throw Error({.where = fmt::format("prompt \"{}\"", prompt),
+                     .found = "{} without a concept to put in",
+                     .expected = "a prompt without {}, or a concept",
+                     .advice = "give --artifact with a learned token, --placeholder or --class"},
+                    ErrorKind::usage);
+      }
+      prompt.replace(at, 2, phrase);
+    }
+  }
+  return filled;
+}
+
+std::unique_ptr<Scheduler> SampleRequest::make_scheduler(const Checkpoint& checkpoint) const {
+  const Json config = checkpoint.scheduler_config();
+  auto planned = atelier::make_scheduler(scheduler ? *scheduler : scheduler_name_of(config), config, scheduler_settings);
+  planned->set_timesteps(steps);
+  return planned;
+}
+
+Checkpoint::Options checkpoint_options(const Job& job) {
+  Checkpoint::Options options;
+  options.variant = job.optional_text("variant").value_or("");
+  options.allow_pickle = job.flag("allow_pickle");
+  if (const auto config = job.optional_text("model_config")) options.model_config = *config;
+  return options;
+}
+
+}  // namespace atelier::worker

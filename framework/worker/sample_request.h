@@ -1,0 +1,50 @@
+#pragma once
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "framework/formats/checkpoint.h"
+#include "framework/schedulers/scheduler.h"
+#include "framework/worker/job.h"
+
+namespace atelier::worker {
+
+/// What `atelier sample` was asked for.
+struct SampleRequest {
+  struct ArtifactFile {
+    std::string path;
+    double weight = 1.0;
+  };
+
+  std::vector<std::string> prompts;
+  std::vector<ArtifactFile> artifacts;
+  std::optional<std::string> placeholder, class_word, negative, base_prompt;
+  std::int64_t images = 1;
+  std::int64_t seed = 0;
+  std::int64_t steps = 50;
+  std::int64_t batch = 1;
+  double guidance = 7.5;
+  double lora_scale = 1.0;
+  std::optional<double> reward_guidance;
+  std::optional<std::string> scheduler;  ///< empty: the one that the model's folder names
+  Json scheduler_settings;
+  std::optional<std::pair<std::int64_t, std::int64_t>> size;  ///< width, height
+  std::optional<std::string> latents_in, latents_out;
+  std::optional<std::int64_t> preview_every;
+  bool json = false;
+
+  [[nodiscard]] static SampleRequest from(const Job& job);
+  /// `{}` in the prompts replaced by the phrase of the concept. Throws a usage Error when a prompt has `{}` and there is
+  /// no phrase.
+  [[nodiscard]] SampleRequest with_phrase(const std::string& phrase) const;
+  /// A fresh scheduler, planned for `steps`.
+  [[nodiscard]] std::unique_ptr<Scheduler> make_scheduler(const Checkpoint& checkpoint) const;
+};
+
+[[nodiscard]] Checkpoint::Options checkpoint_options(const Job& job);
+
+}  // namespace atelier::worker
