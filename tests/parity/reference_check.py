@@ -1,5 +1,5 @@
-"""Do the written folders, loaded as any user would load them, give the written outputs? And do the tiny models depend on
-everything they are given?"""
+"""Do the written folders, loaded as any user would load them, give the written outputs? And do the tiny models depend
+on everything they are given?"""
 
 import diffusers
 import torch
@@ -70,7 +70,8 @@ def check_text_encoder(family, name):
         inputs, expected = case(family, f"{name}_{which}")
         output = model(inputs["input_ids"], output_hidden_states=True)
         pooled = output.text_embeds if "text_embeds" in output else output.pooler_output
-        errors = [deviation(output.last_hidden_state, expected["last_hidden_state"]), deviation(pooled, expected["pooled"]),
+        errors = [deviation(output.last_hidden_state, expected["last_hidden_state"]),
+                  deviation(pooled, expected["pooled"]),
                   deviation(output.hidden_states[-2], expected["penultimate_hidden_state"])]
         assert max(errors) < 1e-5, (family, name, errors)
     print(f"{family} {name}: reloaded {max(errors):.1e}")

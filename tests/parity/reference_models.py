@@ -104,7 +104,7 @@ def sdxl():
 
 
 def text_tensors(model, prefix):
-    """With the `text_model.` and the position buffer of published files; transformers 5 writes a CLIPTextModel without."""
+    """Published files have a `text_model.` and a position buffer that transformers 5 leaves out of a CLIPTextModel."""
     state = model.state_dict()
     if any(name.startswith("text_model.") for name in state) or not prefix:
         return state

@@ -124,13 +124,18 @@ def write_samples(family, exact_unet):
     write_sample(family, exact_unet, "unguided", "lcm", steps=4, guidance=1)
 
 
-WALKS = [(name, steps, {}) for name in SCHEDULERS for steps in (50, 7, 1)] + [
-    ("ddim", 20, {"timestep_spacing": "trailing"}), ("ddim", 20, {"timestep_spacing": "linspace"}),
-    ("euler", 20, {"timestep_spacing": "trailing"}), ("euler", 20, {"use_karras_sigmas": True}),
-    ("dpmpp_2m", 20, {"final_sigmas_type": "sigma_min"}), ("dpmpp_2m", 20, {"timestep_spacing": "leading"}),
-    ("dpmpp_2m", 20, {"timestep_spacing": "trailing"}), ("dpmpp_2m", 20, {"solver_type": "heun"}),
-    ("dpmpp_2m_karras", 20, {"final_sigmas_type": "sigma_min"}),
-]
+ZERO_SNR = {"timestep_spacing": "trailing", "rescale_betas_zero_snr": True}
+WALKS = {
+    "sd15": [(name, steps, {}) for name in SCHEDULERS for steps in (50, 7, 1)] + [
+        ("ddim", 20, {"timestep_spacing": "trailing"}), ("ddim", 20, {"timestep_spacing": "linspace"}),
+        ("euler", 20, {"timestep_spacing": "trailing"}), ("euler", 20, {"use_karras_sigmas": True}),
+        ("dpmpp_2m", 20, {"final_sigmas_type": "sigma_min"}), ("dpmpp_2m", 20, {"timestep_spacing": "leading"}),
+        ("dpmpp_2m", 20, {"timestep_spacing": "trailing"}), ("dpmpp_2m", 20, {"solver_type": "heun"}),
+        ("dpmpp_2m_karras", 20, {"final_sigmas_type": "sigma_min"})],
+    "sd21": [(name, 30, {}) for name in SCHEDULERS] + [
+        ("ddim", 20, ZERO_SNR), ("euler", 20, ZERO_SNR), ("dpmpp_2m", 20, {"final_sigmas_type": "sigma_min"})],
+    "sdxl": [(name, 30, {}) for name in SCHEDULERS],
+}
 
 
 @torch.no_grad()
@@ -155,13 +160,11 @@ def write_walk(family, name, steps, changes, seed):
         outputs["sigmas"] = scheduler.sigmas
     label = "_".join([name, str(steps), *(f"{key}={value}".lower() for key, value in changes.items())])
     folder = REFERENCES / family.name / "schedulers"
-    case = {"scheduler": name, "steps": steps, "set": {key: str(value).lower() for key, value in changes.items()}}
+    case = {"scheduler": name, "steps": steps, "set": [f"{key}={str(value).lower()}" for key, value in changes.items()]}
     write_tensors(folder / f"{label}.in.safetensors", inputs)
     write_tensors(folder / f"{label}.out.safetensors", outputs, case)
 
 
 def write_walks(family):
-    for seed, (name, steps, changes) in enumerate(WALKS):
-        if steps == 50 and family.name != "sd15":
-            steps = 30
+    for seed, (name, steps, changes) in enumerate(WALKS[family.name]):
         write_walk(family, name, steps, changes, seed)
