@@ -1,0 +1,22 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+namespace atelier::cli {
+
+/// What the chosen subcommand does once the whole command line is known to be right. Returns the exit code.
+using Action = std::function<int()>;
+
+// Each adds one subcommand to `parent`. When that subcommand is chosen, it sets `action`, which outlives the parsing.
+void add_sample(CLI::App& parent, Action& action);
+void add_probe_component(CLI::App& parent, Action& action);
+void add_probe_scheduler(CLI::App& parent, Action& action);
+void add_probe_tokenizer(CLI::App& parent, Action& action);
+void add_probe_preprocess(CLI::App& parent, Action& action);
+void add_probe_resize(CLI::App& parent, Action& action);
+void add_doctor(CLI::App& parent, Action& action);
+/// Completion describes the finished tree, so it takes the root.
+void add_completion(CLI::App& root, Action& action);
+
+}  // namespace atelier::cli

@@ -1,0 +1,70 @@
+#include "framework/cli/worker_launch.h"
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "framework/core/error.h"
+#include "framework/core/file_descriptor.h"
+
+namespace atelier::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string encode(const Json& job) {
+  try {
+    return job.dump();
+  } catch (const Json::type_error&) {
+    throw Error({.where = "command line", .found = "text that is not UTF-8", .expected = "UTF-8"}, ErrorKind::usage);
+  }
+}
+
+/// Stays open across execv (no MFD_CLOEXEC).
+FileDescriptor file_in_memory(const std::string& content) {
+  FileDescriptor file(::memfd_create("atelier-job", 0));
+  if (!file) throw Error({.where = "memfd_create", .found = errno_text(errno)});
+  for (std::size_t written = 0; written < content.size();) {
+    const ssize_t count = ::write(file.get(), content.data() + written, content.size() - written);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0)
+      throw Error({.where = "job", .found = errno_text(errno), .expected = "room for a few bytes in memory"});
+    written += static_cast<std::size_t>(count);
+  }
+  return file;
+}
+
+}  // namespace
+
+fs::path program_folder() {
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  if (error) throw Error({.where = "/proc/self/exe", .found = error.message(), .advice = "mount /proc"});
+  return program.parent_path();
+}
+
+fs::path worker_path() {
+  const char* chosen = std::getenv("ATELIER_WORKER");
+  return chosen != nullptr && *chosen != '\0' ? fs::path(chosen) : program_folder() / "atelier-worker";
+}
+
+void launch_worker(const Json& job) {
+  const FileDescriptor file = file_in_memory(encode(job));
+  std::string worker = worker_path().string();
+  std::string name = "atelier-worker";
+  std::string option = "--job";
+  std::string path = fmt::format("/proc/self/fd/{}", file.get());
+  const std::array<char*, 4> arguments = {name.data(), option.data(), path.data(), nullptr};
+  ::execv(worker.c_str(), arguments.data());
+  throw Error({.where = worker,
+               .found = errno_text(errno),
+               .expected = "the program that computes, beside 'atelier'",
+               .advice = "run 'make build', or name it in ATELIER_WORKER"});
+}
+
+}  // namespace atelier::cli
