@@ -36,7 +36,8 @@ class Scheduler {
   /// Plans a walk of N = num_inference_steps and forgets the last one. Throws (usage) when N is not possible here.
   void set_timesteps(std::int64_t num_inference_steps);
 
-  /// One for each model call; fractional for Euler with linspace spacing or Karras sigmas. PNDM makes N + 1 calls.
+  /// One for each model call; fractional for Euler with linspace spacing or Karras sigmas. PNDM makes N + 1
+  /// calls (N + 9 with the Runge-Kutta start).
   [[nodiscard]] const std::vector<double>& timesteps() const { return timesteps_; }
   /// One for each call and the final one; empty for the schedulers that work on ᾱ (DDPM, DDIM, PNDM, LCM).
   [[nodiscard]] const std::vector<float>& sigmas() const { return sigmas_; }

@@ -64,7 +64,7 @@ TEST_CASE("Variants without an implementation are refused", "[schedulers][config
   CHECK_THROWS_AS(make_scheduler("dpmpp_2m", config, {{"algorithm_type", "dpmsolver"}}), Error);
   CHECK_THROWS_AS(make_scheduler("euler", config, {{"use_beta_sigmas", true}}), Error);
   CHECK_THROWS_AS(make_scheduler("euler_ancestral", config, {{"prediction_type", "sample"}}), Error);
-  CHECK_THROWS_AS(make_scheduler("pndm", config, {{"skip_prk_steps", false}}), Error);
+  CHECK_THROWS_AS(make_scheduler("pndm", config, {{"prediction_type", "sample"}}), Error);
   CHECK_THROWS_AS(make_scheduler("ddpm", config, {{"variance_type", "learned"}}), Error);
   CHECK_THROWS_AS(make_scheduler("dpmpp_2m_karras", config, {{"use_karras_sigmas", false}}), Error);
 }
@@ -103,6 +103,8 @@ TEST_CASE("A number of steps that the schedule cannot give is a usage error", "[
       make_scheduler("unipc", stable_diffusion_config(), {{"timestep_spacing", "leading"}})->set_timesteps(1000),
       Error);
   CHECK_THROWS_AS(make_scheduler("lcm", stable_diffusion_config())->set_timesteps(51), Error);
+  CHECK_THROWS_AS(make_scheduler("pndm", stable_diffusion_config(), {{"skip_prk_steps", false}})->set_timesteps(3),
+                  Error);
 }
 
 TEST_CASE("Trailing spacing never samples at a negative timestep", "[schedulers][timesteps]") {
