@@ -88,7 +88,9 @@ Tensor ClipText::embed_tokens(const Tensor& ids, const Tensor& extra_tokens) con
                  .expected = fmt::format("[n, {}]", config_.width)});
   }
   if (ids.dim() != 2 || ids.numel() == 0 || at::isFloatingType(ids.scalar_type())) {
-    throw Error({.where = where_ + ": input_ids", .found = describe(ids.sizes(), ids.scalar_type()), .expected = "[B, L] Long"});
+    throw Error({.where = where_ + ": input_ids",
+                 .found = describe(ids.sizes(), ids.scalar_type()),
+                 .expected = "[B, L] Long"});
   }
   const auto rows = config_.vocabulary + (extra_tokens.defined() ? extra_tokens.size(0) : 0);
   const auto [least, most] = at::aminmax(ids);

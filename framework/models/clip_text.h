@@ -18,8 +18,8 @@ struct ClipTextConfig {
   std::int64_t hidden = 3072;
   std::int64_t vocabulary = 49408;
   std::int64_t positions = 77;
-  std::int64_t eos_token = 49407;             ///< as the config says: 2 in most published encoders
-  std::optional<std::int64_t> projection;     ///< width of text_projection, where the model has one
+  std::int64_t eos_token = 49407;          ///< as the config says: 2 in most published encoders
+  std::optional<std::int64_t> projection;  ///< width of text_projection, where the model has one
   double eps = 1e-5;
   Activation activation = Activation::quick_gelu;
 };
@@ -30,27 +30,28 @@ struct ClipTextConfig {
 
 /// Where the pooled vector is read.
 enum class Pooling {
-  config,  ///< as the reference: at argmax(ids) when the config's eos_token_id is 2, so at a learned token where there is
-           ///< one (its id is above the end token's); else at the first id equal to eos_token_id
-  eos,     ///< at the first id equal to the true end token
+  config,  ///< as the reference: at argmax(ids) when the config's eos_token_id is 2, so at a learned token where there
+           ///< is one (its id is above the end token's); else at the first id equal to eos_token_id
+  eos,  ///< at the first id equal to the true end token
 };
 
 /// What one call carries besides the ids.
 struct TextCall {
   AdapterCall adapters;
-  Tensor extra_tokens;                            ///< [n, D]: rows for the ids vocabulary … vocabulary + n − 1
+  Tensor extra_tokens;                              ///< [n, D]: rows for the ids vocabulary … vocabulary + n − 1
   std::map<std::int64_t, TextAttentionEdit> edits;  ///< by layer, counted from 0
-  std::optional<TextAttentionEdit> edit_all;      ///< for every layer that `edits` does not hold
+  std::optional<TextAttentionEdit> edit_all;        ///< for every layer that `edits` does not hold
   Pooling pooling = Pooling::config;
   std::int64_t eos_token = 49407;  ///< the true end token, for Pooling::eos
   bool hidden_states = false;      ///< keep the state after every layer
 };
 
 struct TextOutput {
-  Tensor last_hidden_state;           ///< [B, L, D] after the final LayerNorm (SD 1.x, 2.x)
-  Tensor penultimate;                 ///< [B, L, D] before the last layer, without the final LayerNorm (SDXL)
-  Tensor pooled;                      ///< [B, D]; [B, P] projected where the model has a projection
-  std::vector<Tensor> hidden_states;  ///< on request: [0] the embeddings, [i] after layer i, without the final LayerNorm
+  Tensor last_hidden_state;  ///< [B, L, D] after the final LayerNorm (SD 1.x, 2.x)
+  Tensor penultimate;        ///< [B, L, D] before the last layer, without the final LayerNorm (SDXL)
+  Tensor pooled;             ///< [B, D]; [B, P] projected where the model has a projection
+  std::vector<Tensor>
+      hidden_states;  ///< on request: [0] the embeddings, [i] after layer i, without the final LayerNorm
 };
 
 /// CLIPTextModel and CLIPTextModelWithProjection (Radford et al. 2021, arXiv:2103.00020): the text encoders of Stable
@@ -69,7 +70,8 @@ class ClipText {
   /// The token rows of ids, [B, L, D], without positions; ids from `vocabulary` on take rows of `extra_tokens` [n, D].
   [[nodiscard]] Tensor embed_tokens(const Tensor& ids, const Tensor& extra_tokens = {}) const;
   /// forward() from token rows [B, L, D]; the pooled vector is read at `eos_positions` [B] int64.
-  [[nodiscard]] TextOutput encode(const Tensor& token_rows, const Tensor& eos_positions, const TextCall& call = {}) const;
+  [[nodiscard]] TextOutput encode(const Tensor& token_rows, const Tensor& eos_positions,
+                                  const TextCall& call = {}) const;
   /// [B] int64. Pooling::eos throws Error when a row lacks the end token.
   [[nodiscard]] Tensor eos_positions(const Tensor& ids, Pooling pooling, std::int64_t eos_token) const;
   /// The final LayerNorm, for states that are taken from earlier layers (clip skip).

@@ -40,7 +40,8 @@ Tensor EncoderBlock::attend(const Tensor& x, const BlockCall& call) const {
   const Tensor v = value_.forward(x, call.adapters);
   const Tensor mixed =
       call.causal ? text_attention(q, k, v, options_.heads, call.edit)
-                  : attention(q, k, v, {.heads = options_.heads, .bias = {}, .causal = false, .observer = nullptr, .layer = {}});
+                  : attention(q, k, v,
+                              {.heads = options_.heads, .bias = {}, .causal = false, .observer = nullptr, .layer = {}});
   return out_.forward(mixed, call.adapters);
 }
 

@@ -51,7 +51,9 @@ Tensor edited_bias(const TextAttentionEdit& edit, const Tensor& q) {
   const auto options = q.options().requires_grad(false);
   Tensor bias;
   if (!edit.replaces_causal_mask) {
-    bias = at::full({length, length}, -std::numeric_limits<double>::infinity(), options).triu(1).view({1, 1, length, length});
+    bias = at::full({length, length}, -std::numeric_limits<double>::infinity(), options)
+               .triu(1)
+               .view({1, 1, length, length});
   }
   if (edit.bias.defined()) {
     const Tensor given = edit.bias.to(options.device(), q.scalar_type());
@@ -71,7 +73,8 @@ Tensor in_front(const Tensor& extra, const Tensor& x) {
 
 }  // namespace
 
-Tensor text_attention(const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t heads, const TextAttentionEdit* edit) {
+Tensor text_attention(const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t heads,
+                      const TextAttentionEdit* edit) {
   const auto plain = [&] {
     return attention(q, k, v, {.heads = heads, .bias = {}, .causal = true, .observer = nullptr, .layer = {}});
   };
@@ -81,7 +84,8 @@ Tensor text_attention(const Tensor& q, const Tensor& k, const Tensor& v, std::in
       .heads = heads, .bias = edited_bias(*edit, q), .causal = false, .observer = nullptr, .layer = {}};
   const Tensor edited = attention(q, in_front(edit->extra_keys, k), in_front(edit->extra_values, v), options);
   if (!edit->rows.defined()) return edited;
-  // Both forms over the whole batch: 77 positions are cheap, and rows without the edit come out bit-equal to a plain call.
+  // Both forms over the whole batch: 77 positions are cheap, and rows without the edit come out bit-equal to a plain
+  // call.
   return at::where(edit->rows.to(q.device()).view({-1, 1, 1}), edited, plain());
 }
 

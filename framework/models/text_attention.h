@@ -6,14 +6,14 @@
 
 namespace atelier {
 
-/// A change of one layer's causal self-attention over L text positions. Everything is optional; what is undefined changes
-/// nothing. Tensors may require a gradient and are cast to the layer's type.
+/// A change of one layer's causal self-attention over L text positions. Everything is optional; what is undefined
+/// changes nothing. Tensors may require a gradient and are cast to the layer's type.
 struct TextAttentionEdit {
   Tensor bias;                        ///< [B or 1, 1, L, L] added to the logits; may hold -inf
   bool replaces_causal_mask = false;  ///< `bias` stands alone instead of being added to the causal mask
-  Tensor extra_keys, extra_values;    ///< [P, D] each, already projected, seen by every position, in front of the text's
-  double extra_logit = 0.0;           ///< added to the logits of the extra keys (before softmax, after 1/sqrt(head size))
-  Tensor rows;                        ///< [B] bool: rows that are edited; the others are the plain encoder's. Undefined: all
+  Tensor extra_keys, extra_values;  ///< [P, D] each, already projected, seen by every position, in front of the text's
+  double extra_logit = 0.0;         ///< added to the logits of the extra keys (before softmax, after 1/sqrt(head size))
+  Tensor rows;  ///< [B] bool: rows that are edited; the others are the plain encoder's. Undefined: all
 };
 
 /// softmax(q kᵀ / sqrt(head size) + causal mask) v, edited where `edit` is given (null: the plain causal kernel).

@@ -61,6 +61,12 @@ std::vector<std::string> Weights::names() const {
   return names;
 }
 
+void Weights::ignore_under(const std::string& prefix) {
+  for (const auto& name : names()) {
+    if (name.starts_with(prefix)) ignore(name);
+  }
+}
+
 TensorMap place(const TensorFile& file, const Placement& placement) {
   TensorMap tensors;
   for (const auto& [name, view] : file.tensors) tensors.emplace(name, to_tensor(view, placement));

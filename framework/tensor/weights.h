@@ -28,6 +28,8 @@ class Weights {
   [[nodiscard]] std::vector<std::int64_t> shape(const std::string& name) const;
   /// A tensor that no part of the model uses on purpose.
   void ignore(const std::string& name) { taken_.insert(name); }
+  /// The same for every name that begins with `prefix`: the other half of a file.
+  void ignore_under(const std::string& prefix);
 
   /// Throws Error listing (up to 20 of each) missing, mis-shaped and unexpected tensors.
   void check() const;

@@ -1,11 +1,10 @@
 #include "framework/models/clip_text.h"
 
-#include <ATen/ops/cat.h>
 #include <ATen/ops/full.h>
-#include <ATen/ops/randn.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
 
 #include <limits>
 
@@ -84,7 +83,8 @@ TEST_CASE("a checkpoint may have or lack the text_model level; the registry alwa
   Encoder bare("clip_text");
   CHECK(bare.reference.checkpoint.tensors.contains("embeddings.token_embedding.weight"));
   TensorFile levelled{.path = "levelled", .tensors = {}, .metadata = {}};
-  for (const auto& [name, view] : bare.reference.checkpoint.tensors) levelled.tensors.emplace("text_model." + name, view);
+  for (const auto& [name, view] : bare.reference.checkpoint.tensors)
+    levelled.tensors.emplace("text_model." + name, view);
   ClipText model(bare.reference.config, Weights(levelled, {}));
   CHECK(at::equal(model.forward(bare.ids, bare.call).last_hidden_state, bare.last()));
   CHECK(bare.model.registry().linears.contains("text_model.encoder.layers.1.self_attn.q_proj"));
@@ -148,23 +148,29 @@ TEST_CASE("attention with a concatenated key follows the fixture of catversion.m
   const Tensor k = at::tensor({1., 1., 0., 0., 0., 1., 1., -1., -1., 0., 2., 1.}, options).view({1, 3, 4});
   const Tensor v = at::tensor({1., 0., 0., 0., 0., 1., 0., 0., 0., 0., 1., 0.}, options).view({1, 3, 4});
   const Tensor base =
-      at::tensor({1., 0., 0., 0., 0.679179, 0.320821, 0., 0., 0.797876, 0.178030, 0.024094, 0.}, options).view({1, 3, 4});
+      at::tensor({1., 0., 0., 0., 0.679179, 0.320821, 0., 0., 0.797876, 0.178030, 0.024094, 0.}, options)
+          .view({1, 3, 4});
   CHECK(at::allclose(text_attention(q, k, v, 1, nullptr), base, 0, 1e-6));
   TextAttentionEdit edit;
   edit.extra_keys = at::tensor({0.5, -0.5, 1., 0.}, options).view({1, 4});
   edit.extra_values = at::tensor({2., 2., -2., 1.}, options).view({1, 4});
-  const Tensor without_bias = at::tensor({1.679179, 1.358357, -1.358357, 0.679179, 1.417851, 1.259906, -1.118505, 0.559253,
-                                          0.944255, 0.399886, -0.222374, 0.121767}, options).view({1, 3, 4});
+  const Tensor without_bias = at::tensor({1.679179, 1.358357, -1.358357, 0.679179, 1.417851, 1.259906, -1.118505,
+                                          0.559253, 0.944255, 0.399886, -0.222374, 0.121767},
+                                         options)
+                                  .view({1, 3, 4});
   CHECK(at::allclose(text_attention(q, k, v, 1, &edit), without_bias, 0, 1e-6));
   edit.extra_logit = 1.0;
   const Tensor with_bias = at::tensor({1.851953, 1.703906, -1.703906, 0.851953, 1.703130, 1.622585, -1.550476, 0.775238,
-                                       1.126928, 0.676750, -0.529952, 0.273726}, options).view({1, 3, 4});
+                                       1.126928, 0.676750, -0.529952, 0.273726},
+                                      options)
+                               .view({1, 3, 4});
   CHECK(at::allclose(text_attention(q, k, v, 1, &edit), with_bias, 0, 1e-6));
 }
 
 TEST_CASE("a bias can forbid what TextReg's identifier mask forbids", "[models][clip_text][edit]") {
   Encoder encoder("clip_text", at::kDouble);
-  encoder.ids = at::tensor({62, 5, 9, 64, 11, 63, 63, 63, 63, 63, 63, 63}, at::kLong).view({1, 12});  // placeholder at 3
+  encoder.ids =
+      at::tensor({62, 5, 9, 64, 11, 63, 63, 63, 63, 63, 63, 63}, at::kLong).view({1, 12});  // placeholder at 3
   const Tensor plain = encoder.last();
   TextAttentionEdit edit;
   edit.bias = identifier_mask(12, 3, 1);

@@ -1,12 +1,8 @@
 #pragma once
 
-#include <ATen/ops/sqrt.h>
-#include <ATen/ops/zeros_like.h>
-
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <utility>
 
 #include "framework/core/json.h"
 #include "framework/files/safetensors.h"

@@ -1,0 +1,79 @@
+#include "framework/models/dinov2.h"
+
+#include <ATen/ops/cat.h>
+
+#include "framework/models/encoder_config.h"
+
+namespace atelier {
+namespace {
+
+/// The feed-forward width is the ratio's, or with SwiGLU two thirds of it, rounded up to a multiple of 8.
+std::int64_t hidden_width(const ConfigReader& reader, std::int64_t width, bool swiglu) {
+  const double ratio = reader.number("mlp_ratio", 4);
+  if (!(ratio > 0 && ratio < 100)) reader.fail("mlp_ratio", std::to_string(ratio), "a number from 0 to 100");
+  const auto full = static_cast<std::int64_t>(static_cast<double>(width) * ratio);
+  return swiglu ? (full * 2 / 3 + 7) / 8 * 8 : full;
+}
+
+VisionConfig parse(const Json& config, const std::string& where) {
+  const ConfigReader reader(config, where);
+  VisionConfig defaults{.image_size = 224, .patch_size = 14, .layers = 12, .block = {}};
+  defaults.block.eps = 1e-6;
+  auto parsed = parse_vision_config(reader, defaults);
+  parsed.block.swiglu = reader.boolean("use_swiglu_ffn", false);
+  parsed.block.hidden = hidden_width(reader, parsed.block.width, parsed.block.swiglu);
+  parsed.block.layer_scale = true;
+  return parsed;
+}
+
+EncoderBlock::Names names(bool swiglu) {
+  return {.norm1 = "norm1",
+          .norm2 = "norm2",
+          .query = "attention.attention.query",
+          .key = "attention.attention.key",
+          .value = "attention.attention.value",
+          .out = "attention.output.dense",
+          .fc1 = swiglu ? "mlp.weights_in" : "mlp.fc1",
+          .fc2 = swiglu ? "mlp.weights_out" : "mlp.fc2"};
+}
+
+}  // namespace
+
+Dinov2::Dinov2(const Json& config, Weights weights, PositionInterpolation positions)
+    : config_(parse(config, weights.where())), interpolation_(positions) {
+  const ConfigReader reader(config, weights.where());
+  const Scope root(weights, registry_);
+  const Scope embeddings = root / "embeddings";
+  const auto width = config_.block.width;
+  embeddings.parameter(class_row_, "cls_token", {1, 1, width});
+  embeddings.parameter(positions_, "position_embeddings", {1, 1 + config_.side() * config_.side(), width});
+  if (reader.text("model_type", "") == "dinov2_with_registers") {
+    embeddings.parameter(registers_, "register_tokens",
+                         {1, encoder_size(reader, "num_register_tokens", 4, 1000), width});
+    interpolation_ = PositionInterpolation::antialias;
+  }
+  weights.ignore("embeddings.mask_token");  // of training
+  patches_.emplace(embeddings / "patch_embeddings.projection", config_, true);
+  for (std::int64_t i = 0; i < config_.layers; ++i) {
+    const Scope layer = root / "encoder.layer" / static_cast<std::size_t>(i);
+    blocks_.push_back(std::make_unique<EncoderBlock>(layer, names(config_.block.swiglu), config_.block));
+  }
+  norm_.emplace(root / "layernorm", width, config_.block.eps);
+  weights.check();
+}
+
+Tensor Dinov2::features(const Tensor& pixel_values) const {
+  const Tensor patches = patches_->forward(pixel_values);  // [B, patches, D]
+  const auto batch = patches.size(0);
+  const auto type = patches.scalar_type();
+  const Tensor positions = fit_positions(positions_, pixel_values.size(2) / config_.patch_size,
+                                         pixel_values.size(3) / config_.patch_size, interpolation_, at::kFloat);
+  Tensor x = at::cat({class_row_.to(type).expand({batch, -1, -1}), patches}, 1) + positions.to(type);
+  if (registers_.defined()) {  // after the class token, without positions
+    x = at::cat({x.narrow(1, 0, 1), registers_.to(type).expand({batch, -1, -1}), x.narrow(1, 1, x.size(1) - 1)}, 1);
+  }
+  for (const auto& block : blocks_) x = block->forward(x);
+  return norm_->forward(x.select(1, 0));
+}
+
+}  // namespace atelier

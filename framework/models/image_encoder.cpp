@@ -1,0 +1,26 @@
+#include "framework/models/image_encoder.h"
+
+#include <fmt/format.h>
+
+#include "framework/models/clip_vision.h"
+#include "framework/models/dinov2.h"
+#include "framework/models/siglip_vision.h"
+#include "framework/models/vit.h"
+
+namespace atelier {
+
+std::unique_ptr<ImageEncoder> make_image_encoder(const Json& config, Weights weights, PositionInterpolation positions) {
+  const ConfigReader reader(config, weights.where());
+  const auto type = reader.text("model_type", "");
+  if (type == "clip" || type == "clip_vision_model") return std::make_unique<ClipVision>(config, std::move(weights));
+  if (type == "vit") return std::make_unique<ViT>(config, std::move(weights));
+  if (type == "dinov2" || type == "dinov2_with_registers") {
+    return std::make_unique<Dinov2>(config, std::move(weights), positions);
+  }
+  if (type == "siglip" || type == "siglip_vision_model")
+    return std::make_unique<SiglipVision>(config, std::move(weights));
+  reader.fail("model_type", fmt::format("\"{}\"", type),
+              "clip, clip_vision_model, vit, dinov2, dinov2_with_registers, siglip or siglip_vision_model");
+}
+
+}  // namespace atelier
