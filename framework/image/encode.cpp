@@ -19,6 +19,8 @@
 namespace atelier {
 namespace {
 
+constexpr std::size_t kMaxChunk = 8'000'000;  // of an unpacked text, libpng's own limit
+
 bool is_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 128 && c != 0; });
 }
@@ -185,7 +187,7 @@ std::vector<TextChunk> read_png_text(std::span<const std::byte> bytes, const std
     constexpr png_byte kPixels[] = "IDAT";
     png_set_keep_unknown_chunks(reader.png(), PNG_HANDLE_CHUNK_NEVER, kPixels, 1);
     png_set_read_user_chunk_fn(reader.png(), nullptr, [](png_structp, png_unknown_chunkp) { return 1; });
-    png_set_chunk_malloc_max(reader.png(), bytes.size() + 1);
+    png_set_chunk_malloc_max(reader.png(), std::max(bytes.size() + 1, kMaxChunk));
     png_read_info(reader.png(), reader.info());
     png_read_end(reader.png(), reader.info());
   });

@@ -31,7 +31,7 @@ TEST_CASE("Texts that PNG cannot hold are refused and nothing is written", "[ima
   TemporaryFolder folder;
   const Image image = make_raster<Image>({2, 2});
   for (const std::string& key : {std::string(), std::string(80, 'k'), std::string(" k"), std::string("k "),
-                                std::string("a  b"), std::string("a\nb"), std::string("ключ")}) {
+                                 std::string("a  b"), std::string("a\nb"), std::string("ключ")}) {
     const std::vector<TextChunk> texts{{key, "text"}};
     CHECK_THROWS_AS(write_png(folder / "out.png", image, texts), Error);
   }
@@ -48,4 +48,17 @@ TEST_CASE("Texts are read without trusting the file", "[image][encode][damage]")
     CHECK_THROWS_AS(read_png_text(part, "cut.png"), Error);
   }
   CHECK_THROWS_WITH(read_png_text(references::folder() / "photo.jpg"), Contains("photo.jpg"));
+}
+
+TEST_CASE("Texts before and after many pixel chunks are found", "[image][encode]") {
+  Image noise = make_raster<Image>({1900, 1600});  // libpng writes 8 KiB at a time: over 1000 IDAT chunks
+  std::uint32_t state = 3;
+  for (auto& value : noise.pixels) value = static_cast<std::uint8_t>((state = state * 1664525u + 1013904223u) >> 24);
+  const std::vector<TextChunk> texts{{"key", "value"}};
+  auto png = encode_png(noise, texts);
+  CHECK(read_png_text(png, "noise.png") == texts);
+  // Signature 8, IHDR 25, then the text of 12 + 9 bytes, which moves before the 12 bytes of IEND.
+  std::rotate(png.begin() + 33, png.begin() + 33 + 21, png.end() - 12);
+  CHECK(read_png_text(png, "late.png") == texts);
+  CHECK(decode(png, "late.png").image == noise);
 }
