@@ -26,15 +26,22 @@ VisionConfig parse(const Json& config, const std::string& where) {
   return parsed;
 }
 
-EncoderBlock::Names names(bool swiglu) {
-  return {.norm1 = "norm1",
-          .norm2 = "norm2",
-          .query = "attention.attention.query",
-          .key = "attention.attention.key",
-          .value = "attention.attention.value",
-          .out = "attention.output.dense",
-          .fc1 = swiglu ? "mlp.weights_in" : "mlp.fc1",
-          .fc2 = swiglu ? "mlp.weights_out" : "mlp.fc2"};
+/// As checkpoints name the parts, or as transformers 5 does in memory: a plain dump of its state dict has those names.
+EncoderBlock::Names names(bool swiglu, bool in_memory) {
+  const std::string attention = in_memory ? "attention." : "attention.attention.";
+  EncoderBlock::Names names{.norm1 = "norm1",
+                            .norm2 = "norm2",
+                            .query = attention + (in_memory ? "q_proj" : "query"),
+                            .key = attention + (in_memory ? "k_proj" : "key"),
+                            .value = attention + (in_memory ? "v_proj" : "value"),
+                            .out = in_memory ? "attention.o_proj" : "attention.output.dense",
+                            .fc1 = "mlp.fc1",
+                            .fc2 = "mlp.fc2"};
+  if (!swiglu) return names;
+  names.fc1 = in_memory ? "mlp.gate_proj" : "mlp.weights_in";
+  names.fc2 = in_memory ? "mlp.down_proj" : "mlp.weights_out";
+  if (in_memory) names.up = "mlp.up_proj";
+  return names;
 }
 
 }  // namespace
@@ -54,9 +61,10 @@ Dinov2::Dinov2(const Json& config, Weights weights, PositionInterpolation positi
   }
   weights.ignore("embeddings.mask_token");  // of training
   patches_.emplace(embeddings / "patch_embeddings.projection", config_, true);
+  const auto part_names = names(config_.block.swiglu, root.has("encoder.layer.0.attention.q_proj.weight"));
   for (std::int64_t i = 0; i < config_.layers; ++i) {
     const Scope layer = root / "encoder.layer" / static_cast<std::size_t>(i);
-    blocks_.push_back(std::make_unique<EncoderBlock>(layer, names(config_.block.swiglu), config_.block));
+    blocks_.push_back(std::make_unique<EncoderBlock>(layer, part_names, config_.block));
   }
   norm_.emplace(root / "layernorm", width, config_.block.eps);
   weights.check();

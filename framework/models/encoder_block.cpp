@@ -27,8 +27,9 @@ EncoderBlock::EncoderBlock(const Scope& scope, const Names& names, const Options
       key_(scope / names.key, options.width, options.width, options.qkv_bias),
       value_(scope / names.value, options.width, options.width, options.qkv_bias),
       out_(scope / names.out, options.width, options.width),
-      fc1_(scope / names.fc1, options.width, options.swiglu ? 2 * options.hidden : options.hidden),
+      fc1_(scope / names.fc1, options.width, options.swiglu && names.up.empty() ? 2 * options.hidden : options.hidden),
       fc2_(scope / names.fc2, options.hidden, options.width) {
+  if (!names.up.empty()) up_.emplace(scope / names.up, options.width, options.hidden);
   if (!options.layer_scale) return;
   (scope / "layer_scale1").parameter(scale1_, "lambda1", {options.width});
   (scope / "layer_scale2").parameter(scale2_, "lambda1", {options.width});
@@ -48,6 +49,7 @@ Tensor EncoderBlock::attend(const Tensor& x, const BlockCall& call) const {
 Tensor EncoderBlock::feed_forward(const Tensor& x, const AdapterCall* call) const {
   const Tensor hidden = fc1_.forward(x, call);
   if (!options_.swiglu) return fc2_.forward(activate(hidden, options_.activation), call);
+  if (up_.has_value()) return fc2_.forward(at::silu(hidden) * up_->forward(x, call), call);
   const auto halves = hidden.chunk(2, -1);  // gate, value [B, L, hidden]
   return fc2_.forward(at::silu(halves[0]) * halves[1], call);
 }

@@ -24,6 +24,7 @@ class EncoderBlock {
   /// Names of the parts inside one layer of the checkpoint.
   struct Names {
     std::string norm1, norm2, query, key, value, out, fc1, fc2;
+    std::string up = {};  ///< SwiGLU whose value has a matrix of its own: fc1 is the gate, this the value
   };
   static const Names& clip_names();  ///< layer_norm1, self_attn.q_proj, …: CLIP and SigLIP
 
@@ -33,7 +34,7 @@ class EncoderBlock {
     std::int64_t hidden = 0;  ///< of the feed-forward network
     double eps = 1e-5;
     Activation activation = Activation::gelu;
-    bool swiglu = false;       ///< fc1 holds gate and value: fc2(silu(gate) · value), `hidden` wide each
+    bool swiglu = false;       ///< fc2(silu(gate) · value), `hidden` wide each; fc1 holds both unless `up` is named
     bool layer_scale = false;  ///< λ from layer_scale{1,2}.lambda1; else 1
     bool qkv_bias = true;
   };
@@ -52,6 +53,7 @@ class EncoderBlock {
   Options options_;
   LayerNorm norm1_, norm2_;
   Linear query_, key_, value_, out_, fc1_, fc2_;
+  std::optional<Linear> up_;
   Tensor scale1_, scale2_;  // [width]; undefined without layer scale
 };
 

@@ -11,16 +11,17 @@ VisionConfig parse(const Json& config, const std::string& where) {
   return parsed;
 }
 
-const EncoderBlock::Names& names() {
-  static const EncoderBlock::Names names{.norm1 = "layernorm_before",
-                                         .norm2 = "layernorm_after",
-                                         .query = "attention.attention.query",
-                                         .key = "attention.attention.key",
-                                         .value = "attention.attention.value",
-                                         .out = "attention.output.dense",
-                                         .fc1 = "intermediate.dense",
-                                         .fc2 = "output.dense"};
-  return names;
+/// As checkpoints name the parts, or as transformers 5 does in memory: a plain dump of its state dict has those names.
+EncoderBlock::Names names(bool in_memory) {
+  const std::string attention = in_memory ? "attention." : "attention.attention.";
+  return {.norm1 = "layernorm_before",
+          .norm2 = "layernorm_after",
+          .query = attention + (in_memory ? "q_proj" : "query"),
+          .key = attention + (in_memory ? "k_proj" : "key"),
+          .value = attention + (in_memory ? "v_proj" : "value"),
+          .out = in_memory ? "attention.o_proj" : "attention.output.dense",
+          .fc1 = in_memory ? "mlp.fc1" : "intermediate.dense",
+          .fc2 = in_memory ? "mlp.fc2" : "output.dense"};
 }
 
 }  // namespace
@@ -33,9 +34,10 @@ ViT::ViT(const Json& config, Weights weights) : config_(parse(config, weights.wh
   embeddings.parameter(class_row_, "cls_token", {1, 1, width});
   embeddings.parameter(positions_, "position_embeddings", {1, 1 + config_.side() * config_.side(), width});
   patches_.emplace(embeddings / "patch_embeddings.projection", config_, true);
+  const bool in_memory = (model / "layers.0.attention.q_proj").has("weight");
   for (std::int64_t i = 0; i < config_.layers; ++i) {
-    const Scope layer = model / "encoder.layer" / static_cast<std::size_t>(i);
-    blocks_.push_back(std::make_unique<EncoderBlock>(layer, names(), config_.block));
+    const Scope layer = model / (in_memory ? "layers" : "encoder.layer") / static_cast<std::size_t>(i);
+    blocks_.push_back(std::make_unique<EncoderBlock>(layer, names(in_memory), config_.block));
   }
   norm_.emplace(model / "layernorm", width, config_.block.eps);
   weights.ignore_under((model / "pooler").name() + ".");  // untrained in DINO

@@ -24,6 +24,40 @@ TensorFile with_prefix(const TensorFile& file, const std::string& prefix) {
   return renamed;
 }
 
+void replace(std::string& text, const std::string& from, const std::string& to) {
+  if (const auto at = text.find(from); at != std::string::npos) text.replace(at, from.size(), to);
+}
+
+/// The names of transformers 5 in memory, for ViT and DINOv2.
+TensorFile in_memory(const TensorFile& file, bool vit) {
+  TensorFile renamed{.path = file.path, .tensors = {}, .metadata = {}};
+  for (const auto& [key, view] : file.tensors) {
+    std::string name = key;
+    for (const auto& [from, to] :
+         {std::pair{"attention.query", "q_proj"}, std::pair{"attention.key", "k_proj"},
+          std::pair{"attention.value", "v_proj"}, std::pair{"attention.output.dense", "attention.o_proj"},
+          std::pair{"intermediate.dense", "mlp.fc1"}, std::pair{"output.dense", "mlp.fc2"},
+          std::pair{"weights_out", "down_proj"}}) {
+      replace(name, from, to);
+    }
+    if (vit) replace(name, "encoder.layer.", "layers.");
+    if (name.find("weights_in") == std::string::npos) {
+      renamed.tensors.emplace(name, view);
+      continue;
+    }
+    TensorView half = view;  // gate and value, stacked
+    half.shape[0] /= 2;
+    for (const auto* part : {"gate_proj", "up_proj"}) {
+      const auto offset = part == std::string("gate_proj") ? 0 : view.bytes.size() / 2;
+      half.bytes = view.bytes.subspan(offset, view.bytes.size() / 2);
+      std::string part_name = name;
+      replace(part_name, "weights_in", part);
+      renamed.tensors.emplace(part_name, half);
+    }
+  }
+  return renamed;
+}
+
 }  // namespace
 
 TEST_CASE("image encoders compute what transformers computes", "[models][image_encoder]") {
@@ -119,6 +153,18 @@ TEST_CASE("checkpoints with and without their leading level are read", "[models]
   const auto bare = make_image_encoder(reference.config, reference.weights());
   const auto levelled = make_image_encoder(reference.config, Weights(with_prefix(reference.checkpoint, prefix), {}));
   CHECK(at::equal(bare->features(pixels), levelled->features(pixels)));
+}
+
+TEST_CASE("a dump of transformers 5's own names is read like a checkpoint", "[models][image_encoder]") {
+  const auto file = GENERATE("dino", "dinov2", "dinov2_swiglu", "dinov2_registers");
+  const EncoderReference reference(file);
+  const Tensor pixels = reference.input("pixel_values.20");
+  const auto renamed = in_memory(reference.checkpoint, std::string("dino") == file);
+  CHECK((renamed.tensors.contains("layers.1.attention.q_proj.weight") ||
+         renamed.tensors.contains("encoder.layer.1.attention.q_proj.weight")));
+  const auto saved = make_image_encoder(reference.config, reference.weights());
+  const auto dumped = make_image_encoder(reference.config, Weights(renamed, {}));
+  CHECK(relative_error(dumped->features(pixels), saved->features(pixels)) < 1e-6);
 }
 
 TEST_CASE("pictures and checkpoints that do not fit are refused", "[models][image_encoder]") {
