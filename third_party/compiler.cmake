@@ -17,8 +17,8 @@ set(CMAKE_INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
 add_library(atelier_compiler INTERFACE)
 target_compile_options(atelier_compiler INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Werror)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-  # False alarms of GCC 12 inside std::string (GCC bugs 105329 and 105651).
-  target_compile_options(atelier_compiler INTERFACE -Wno-restrict)
+  # False alarms of GCC 12 inside std::string (GCC bugs 105329, 105651) and its own AVX-512 header (105593).
+  target_compile_options(atelier_compiler INTERFACE -Wno-restrict -Wno-maybe-uninitialized)
 endif()
 target_link_options(atelier_compiler INTERFACE LINKER:--no-undefined LINKER:--as-needed)
 if(ATELIER_SANITIZE)

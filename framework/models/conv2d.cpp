@@ -2,6 +2,8 @@
 
 #include <ATen/ops/conv2d.h>
 
+#include <utility>
+
 #include "framework/models/onednn.h"
 
 namespace atelier {
@@ -14,11 +16,13 @@ Conv2d::Conv2d(const Scope& scope, std::int64_t in, std::int64_t out, Geometry g
 }
 
 Tensor Conv2d::convolve(const Tensor& x) const {
-  if (!onednn::packs(x, weight)) {
+  // The first call goes without: a single call would pay more for packing than it saves.
+  const bool first = !std::exchange(called_, true);
+  if (first || !onednn::packs(x, weight)) {
     return at::conv2d(x, weight.to(x.scalar_type()), bias.defined() ? bias.to(x.scalar_type()) : bias, geometry_.stride,
                       geometry_.padding);
   }
-  if (!packed_from_.is_same(weight)) {  // first call, or the weight was replaced
+  if (!packed_from_.is_same(weight)) {  // not packed yet, or the weight was replaced
     packed_ = onednn::pack_conv2d(weight, x.sizes(), geometry_.stride, geometry_.padding);
     packed_from_ = weight;
   }

@@ -75,7 +75,7 @@ class Ddim final : public Scheduler {
 
 }  // namespace
 
-std::unique_ptr<Scheduler> make_ddim(ConfigReader& config) {
+std::unique_ptr<Scheduler> make_ddim(SchedulerSettings& config) {
   Options options;
   options.betas = read_beta_options(config, ZeroSnr::known);
   options.prediction_type = read_prediction_type(config);

@@ -82,7 +82,7 @@ class Ddpm final : public Scheduler {
 
 }  // namespace
 
-std::unique_ptr<Scheduler> make_ddpm(ConfigReader& config) {
+std::unique_ptr<Scheduler> make_ddpm(SchedulerSettings& config) {
   static constexpr std::array<Word<VarianceType>, 3> kTypes{{{"fixed_small", VarianceType::fixed_small},
                                                              {"fixed_small_log", VarianceType::fixed_small_log},
                                                              {"fixed_large", VarianceType::fixed_large}}};

@@ -164,7 +164,7 @@ class Dpmpp2m final : public Scheduler {
   std::array<at::Tensor, 3> history_;  // x0, the newest first
 };
 
-void read_solver(ConfigReader& config, Options& options) {
+void read_solver(SchedulerSettings& config, Options& options) {
   // Words of related classes that the reference translates when it switches classes: deis, bh1, bh2, logrho.
   static constexpr std::array<Word<Algorithm>, 3> kAlgorithms{
       {{"dpmsolver++", Algorithm::ode}, {"sde-dpmsolver++", Algorithm::sde}, {"deis", Algorithm::ode}}};
@@ -181,7 +181,7 @@ void read_solver(ConfigReader& config, Options& options) {
   options.lambda_min_clipped = config.number("lambda_min_clipped", options.lambda_min_clipped);
 }
 
-Options read_options(ConfigReader& config) {
+Options read_options(SchedulerSettings& config) {
   Options options;
   options.betas = read_beta_options(config, ZeroSnr::known);
   options.prediction_type = read_prediction_type(config);
@@ -198,13 +198,13 @@ Options read_options(ConfigReader& config) {
 
 }  // namespace
 
-std::unique_ptr<Scheduler> make_dpmpp_2m(ConfigReader& config) {
+std::unique_ptr<Scheduler> make_dpmpp_2m(SchedulerSettings& config) {
   auto options = read_options(config);
   options.use_karras_sigmas = config.boolean("use_karras_sigmas", false);
   return std::make_unique<Dpmpp2m>("dpmpp_2m", options);
 }
 
-std::unique_ptr<Scheduler> make_dpmpp_2m_karras(ConfigReader& config) {
+std::unique_ptr<Scheduler> make_dpmpp_2m_karras(SchedulerSettings& config) {
   auto options = read_options(config);
   options.use_karras_sigmas = true;  // by name: not a key here, so that an override of it is refused
   return std::make_unique<Dpmpp2m>("dpmpp_2m_karras", options);

@@ -55,7 +55,7 @@ class Euler final : public Scheduler {
 
 }  // namespace
 
-std::unique_ptr<Scheduler> make_euler(ConfigReader& config) {
+std::unique_ptr<Scheduler> make_euler(SchedulerSettings& config) {
   Euler::Options options;
   options.betas = read_beta_options(config, ZeroSnr::known);
   options.prediction_type = read_prediction_type(config);

@@ -65,7 +65,7 @@ class EulerAncestral final : public Scheduler {
 
 }  // namespace
 
-std::unique_ptr<Scheduler> make_euler_ancestral(ConfigReader& config) {
+std::unique_ptr<Scheduler> make_euler_ancestral(SchedulerSettings& config) {
   Options options;
   options.betas = read_beta_options(config, ZeroSnr::known);
   options.prediction_type = read_prediction_type(config);

@@ -89,7 +89,7 @@ class Lcm final : public Scheduler {
 
 }  // namespace
 
-std::unique_ptr<Scheduler> make_lcm(ConfigReader& config) {
+std::unique_ptr<Scheduler> make_lcm(SchedulerSettings& config) {
   Options options;
   options.betas = read_beta_options(
       config, ZeroSnr::known, {.beta_start = 0.00085, .beta_end = 0.012, .beta_schedule = BetaSchedule::scaled_linear});

@@ -100,7 +100,7 @@ void check(const at::Tensor& latents, const at::Tensor& noise, const at::Tensor&
 
 }  // namespace
 
-BetaOptions read_beta_options(ConfigReader& config, ZeroSnr zero_snr, const BetaOptions& fallback) {
+BetaOptions read_beta_options(SchedulerSettings& config, ZeroSnr zero_snr, const BetaOptions& fallback) {
   static constexpr std::array<Word<BetaSchedule>, 3> kSchedules{
       {{"linear", BetaSchedule::linear},
        {"scaled_linear", BetaSchedule::scaled_linear},
@@ -126,7 +126,7 @@ BetaOptions read_beta_options(ConfigReader& config, ZeroSnr zero_snr, const Beta
   return options;
 }
 
-PredictionType read_prediction_type(ConfigReader& config) {
+PredictionType read_prediction_type(SchedulerSettings& config) {
   static constexpr std::array<Word<PredictionType>, 3> kTypes{{{"epsilon", PredictionType::epsilon},
                                                                {"v_prediction", PredictionType::v_prediction},
                                                                {"sample", PredictionType::sample}}};
@@ -180,7 +180,7 @@ at::Tensor NoiseSchedule::snr(const at::Tensor& timesteps) const {
 
 TrainingNoise read_training_noise(const Json& config) {
   const Json none;
-  ConfigReader reader("scheduler_config.json", config, none);
+  SchedulerSettings reader("scheduler_config.json", config, none);
   const auto options = read_beta_options(reader, ZeroSnr::known);
   return {.schedule = NoiseSchedule(options), .prediction_type = read_prediction_type(reader)};
 }

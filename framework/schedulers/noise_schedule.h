@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "framework/core/json.h"
-#include "framework/schedulers/config_reader.h"
+#include "framework/schedulers/scheduler_settings.h"
 
 namespace atelier {
 
@@ -30,8 +30,8 @@ struct BetaOptions {
 enum class ZeroSnr { known, unknown };
 
 /// Reads the keys of BetaOptions; `fallback` holds the defaults of the class.
-[[nodiscard]] BetaOptions read_beta_options(ConfigReader& config, ZeroSnr zero_snr, const BetaOptions& fallback = {});
-[[nodiscard]] PredictionType read_prediction_type(ConfigReader& config);
+[[nodiscard]] BetaOptions read_beta_options(SchedulerSettings& config, ZeroSnr zero_snr, const BetaOptions& fallback = {});
+[[nodiscard]] PredictionType read_prediction_type(SchedulerSettings& config);
 
 /// The forward process x_t = √ᾱ_t·x_0 + √(1−ᾱ_t)·noise. The tables are float32 and bit-equal to those of diffusers.
 /// timesteps: [B] int64, each in [0, num_train_timesteps). Latents and noise: [B, …], one shape, one floating dtype.

@@ -143,7 +143,7 @@ class Pndm final : public Scheduler {
 
 }  // namespace
 
-std::unique_ptr<Scheduler> make_pndm(ConfigReader& config) {
+std::unique_ptr<Scheduler> make_pndm(SchedulerSettings& config) {
   Options options;
   options.betas = read_beta_options(config, ZeroSnr::unknown);
   options.prediction_type = read_prediction_type(config);

@@ -15,7 +15,7 @@
 namespace atelier {
 namespace {
 
-using Factory = std::unique_ptr<Scheduler> (*)(ConfigReader&);
+using Factory = std::unique_ptr<Scheduler> (*)(SchedulerSettings&);
 
 constexpr std::size_t kCount = 9;
 
@@ -130,7 +130,7 @@ std::unique_ptr<Scheduler> make_scheduler(std::string_view name, const Json& con
                  .advice = near.empty() ? "" : fmt::format("did you mean {}?", near)},
                 ErrorKind::usage);
   }
-  ConfigReader reader(std::string(name), config, overrides);
+  SchedulerSettings reader(std::string(name), config, overrides);
   auto scheduler = kFactories[static_cast<std::size_t>(found - all.begin())](reader);
   reader.finish();
   return scheduler;

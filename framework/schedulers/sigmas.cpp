@@ -11,7 +11,7 @@
 
 namespace atelier {
 
-FinalSigma read_final_sigma(ConfigReader& config) {
+FinalSigma read_final_sigma(SchedulerSettings& config) {
   static constexpr std::array<Word<FinalSigma>, 2> kFinals{
       {{"zero", FinalSigma::zero}, {"sigma_min", FinalSigma::sigma_min}}};
   return config.choice<FinalSigma>("final_sigmas_type", FinalSigma::zero, kFinals);
@@ -66,7 +66,7 @@ double sigma_to_timestep(double sigma, std::span<const float> table) {
   return (1.0 - weight) * static_cast<double>(low) + weight * static_cast<double>(low + 1);
 }
 
-SigmaRange read_sigma_range(ConfigReader& config) {
+SigmaRange read_sigma_range(SchedulerSettings& config) {
   return {.sigma_min = config.optional_number("sigma_min"), .sigma_max = config.optional_number("sigma_max")};
 }
 

@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "framework/schedulers/config_reader.h"
+#include "framework/schedulers/scheduler_settings.h"
 #include "framework/schedulers/noise_schedule.h"
 
 namespace atelier {
@@ -12,7 +12,7 @@ namespace atelier {
 /// Where the last step ends: at σ = 0, or at the σ of timestep 0.
 enum class FinalSigma { zero, sigma_min };
 
-[[nodiscard]] FinalSigma read_final_sigma(ConfigReader& config);
+[[nodiscard]] FinalSigma read_final_sigma(SchedulerSettings& config);
 
 /// √((1−ᾱ)/ᾱ) for every training timestep, [T], ascending. With zero terminal SNR the last ᾱ is taken as 2^−24, the
 /// smallest half-precision number, which keeps σ finite.
@@ -34,7 +34,7 @@ struct SigmaRange {
   std::optional<double> sigma_max;
 };
 
-[[nodiscard]] SigmaRange read_sigma_range(ConfigReader& config);
+[[nodiscard]] SigmaRange read_sigma_range(SchedulerSettings& config);
 
 /// The VP form of a noise level: α = 1/√(σ²+1), s = σ·α, λ = ln α − ln s, in float32.
 struct NoiseLevel {

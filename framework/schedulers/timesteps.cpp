@@ -43,14 +43,14 @@ std::vector<double> leading(std::int64_t first, std::int64_t count, std::int64_t
 
 }  // namespace
 
-TimestepSpacing read_timestep_spacing(ConfigReader& config, TimestepSpacing fallback) {
+TimestepSpacing read_timestep_spacing(SchedulerSettings& config, TimestepSpacing fallback) {
   static constexpr std::array<Word<TimestepSpacing>, 3> kSpacings{{{"leading", TimestepSpacing::leading},
                                                                    {"linspace", TimestepSpacing::linspace},
                                                                    {"trailing", TimestepSpacing::trailing}}};
   return config.choice<TimestepSpacing>("timestep_spacing", fallback, kSpacings);
 }
 
-TimestepGrid read_timestep_grid(ConfigReader& config, TimestepSpacing fallback, std::int64_t num_train_timesteps) {
+TimestepGrid read_timestep_grid(SchedulerSettings& config, TimestepSpacing fallback, std::int64_t num_train_timesteps) {
   return {.spacing = read_timestep_spacing(config, fallback),
           .num_train_timesteps = num_train_timesteps,
           .steps_offset = config.integer("steps_offset", 0, 0, num_train_timesteps - 1)};

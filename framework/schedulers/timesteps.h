@@ -3,14 +3,14 @@
 #include <cstdint>
 #include <vector>
 
-#include "framework/schedulers/config_reader.h"
+#include "framework/schedulers/scheduler_settings.h"
 
 namespace atelier {
 
 /// Lin et al. 2023 (arXiv:2305.08891), Table 2.
 enum class TimestepSpacing { leading, linspace, trailing };
 
-[[nodiscard]] TimestepSpacing read_timestep_spacing(ConfigReader& config, TimestepSpacing fallback);
+[[nodiscard]] TimestepSpacing read_timestep_spacing(SchedulerSettings& config, TimestepSpacing fallback);
 
 /// What the three rules below need.
 struct TimestepGrid {
@@ -20,7 +20,7 @@ struct TimestepGrid {
 };
 
 /// Reads timestep_spacing and steps_offset.
-[[nodiscard]] TimestepGrid read_timestep_grid(ConfigReader& config, TimestepSpacing fallback,
+[[nodiscard]] TimestepGrid read_timestep_grid(SchedulerSettings& config, TimestepSpacing fallback,
                                               std::int64_t num_train_timesteps);
 
 /// All three return `steps` timesteps, the largest first. Rounding is half to even, as numpy rounds.

@@ -116,7 +116,7 @@ class UniPc final : public Scheduler {
   at::Tensor last_sample_;             // corrected, where the running step began
 };
 
-void read_solver(ConfigReader& config, Options& options) {
+void read_solver(SchedulerSettings& config, Options& options) {
   // Words of related classes that the reference translates when it switches classes: midpoint, heun, logrho.
   static constexpr std::array<Word<UniPcType>, 5> kTypes{{{"bh1", UniPcType::bh1},
                                                           {"bh2", UniPcType::bh2},
@@ -132,7 +132,7 @@ void read_solver(ConfigReader& config, Options& options) {
 
 }  // namespace
 
-std::unique_ptr<Scheduler> make_unipc(ConfigReader& config) {
+std::unique_ptr<Scheduler> make_unipc(SchedulerSettings& config) {
   Options options;
   options.betas = read_beta_options(config, ZeroSnr::known);
   options.prediction_type = read_prediction_type(config);

@@ -25,6 +25,14 @@ std::filesystem::path folder_of(const void* symbol) {
                                                                   : std::filesystem::path();
 }
 
+/// Beside libtorch_cpu, which our own link has loaded: the address of any of its symbols tells where that is.
+/// ATELIER_TORCH_CUDA names the library where it lies elsewhere.
+std::string torch_cuda_path() {
+  if (const char* given = std::getenv("ATELIER_TORCH_CUDA"); given != nullptr && *given != '\0') return given;
+  const void* torch = ::dlsym(RTLD_DEFAULT, "_ZN2at11get_num_threadsEv");
+  return (folder_of(torch != nullptr ? torch : reinterpret_cast<const void*>(&open_library)) / "libtorch_cuda.so").string();
+}
+
 CudaLibraries open() {
   CudaLibraries found;
   if (const char* off = std::getenv("ATELIER_NO_CUDA"); off != nullptr && *off != '\0') {
@@ -32,10 +40,7 @@ CudaLibraries open() {
     return found;
   }
   if (!open_library("libcuda.so.1", found.reason)) return found;
-  // Beside libtorch_cpu, which our own link has loaded; the address of any of its symbols tells where that is.
-  const void* torch = ::dlsym(RTLD_DEFAULT, "_ZN2at11get_num_threadsEv");
-  const auto torch_cuda = folder_of(torch != nullptr ? torch : reinterpret_cast<const void*>(&open)) / "libtorch_cuda.so";
-  found.torch_cuda = open_library(torch_cuda.string(), found.reason);
+  found.torch_cuda = open_library(torch_cuda_path(), found.reason);
   if (!found.torch_cuda) return found;
   const auto ours = folder_of(reinterpret_cast<const void*>(&open_cuda_libraries)) / "libatelier_cuda.so";
   found.atelier_cuda = open_library(ours.string(), found.reason);

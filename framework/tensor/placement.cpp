@@ -78,7 +78,7 @@ Dtype file_dtype(c10::ScalarType type) {
                .expected = "a real number type"});
 }
 
-std::string describe(const at::IntArrayRef shape, c10::ScalarType type) {
+std::string describe(c10::IntArrayRef shape, c10::ScalarType type) {
   return fmt::format("[{}] {}", fmt::join(shape.begin(), shape.end(), ", "), c10::toString(type));
 }
 

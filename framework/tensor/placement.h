@@ -2,6 +2,7 @@
 
 #include <c10/core/Device.h>
 #include <c10/core/ScalarType.h>
+#include <c10/util/ArrayRef.h>
 
 #include <string>
 #include <string_view>
@@ -24,6 +25,6 @@ struct Placement {
 [[nodiscard]] c10::ScalarType scalar_type(Dtype dtype);
 /// Throws Error for types that safetensors cannot hold.
 [[nodiscard]] Dtype file_dtype(c10::ScalarType type);
-[[nodiscard]] std::string describe(const at::IntArrayRef shape, c10::ScalarType type);
+[[nodiscard]] std::string describe(c10::IntArrayRef shape, c10::ScalarType type);
 
 }  // namespace atelier

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <system_error>
 
 #include "framework/core/error.h"
@@ -74,7 +75,8 @@ void PictureFolder::write(std::size_t prompt, std::int64_t picture, const Image&
   make_folder(into);
   const auto path = into / (numbered(picture, request_.images) + ".png");
   Json json = provenance(prompt, picture);
-  write_png(path, image, {{"atelier", json.dump()}});
+  const std::array texts{TextChunk{.key = "atelier", .text = json.dump()}};
+  write_png(path, image, texts);
   if (!request_.json) return;
   json["file"] = path.string();
   fmt::print("{}\n", json.dump());
@@ -83,7 +85,7 @@ void PictureFolder::write(std::size_t prompt, std::int64_t picture, const Image&
 void PictureFolder::write_preview(std::size_t prompt, std::int64_t picture, std::size_t step, const Image& image) const {
   const auto into = root_ / "previews" / folder(prompt).filename();
   make_folder(into);
-  write_png(into / fmt::format("{}_step{:04}.png", numbered(picture, request_.images), step), image, {});
+  write_png(into / fmt::format("{}_step{:04}.png", numbered(picture, request_.images), step), image);
 }
 
 }  // namespace atelier::worker

@@ -8,6 +8,7 @@
 #include "framework/core/atomic_file.h"
 #include "framework/core/error.h"
 #include "framework/formats/checkpoint.h"
+#include "framework/formats/component_folder.h"
 #include "framework/models/clip_text.h"
 #include "framework/models/image_encoder.h"
 #include "framework/models/unet.h"
@@ -15,6 +16,7 @@
 #include "framework/tensor/devices.h"
 #include "framework/worker/job.h"
 #include "framework/worker/process_clock.h"
+#include "framework/worker/sample_request.h"
 #include "framework/worker/tensor_files.h"
 
 namespace atelier::worker {
@@ -76,8 +78,9 @@ Probe text_probe(const Checkpoint& model, const Placement& placement, const std:
 }
 
 Probe image_probe(const Job& job, const Placement& placement) {
-  const ComponentFolder folder = open_component_folder(job.text("model"), job.optional_text("variant").value_or(""));
-  const std::shared_ptr<ImageEncoder> encoder = make_image_encoder(folder.config, Weights(folder.weights(), placement));
+  const auto folder = ComponentFolder::open(job.text("model"));
+  const WeightChoice choice{.variant = job.optional_text("variant").value_or(""), .allow_pickle = job.flag("allow_pickle")};
+  const std::shared_ptr<ImageEncoder> encoder = make_image_encoder(folder.config(), Weights(folder.weights(choice), placement));
   return {.inputs = {{.name = "pixel_values", .shape = "[B, 3, S, S]", .rank = 4}}, .call = [=](const TensorMap& in) {
             return TensorMap{{"features", encoder->features(in.at("pixel_values").to(placement.device))}};
           }};
@@ -86,7 +89,7 @@ Probe image_probe(const Job& job, const Placement& placement) {
 Probe make_probe(const Job& job, const Placement& placement) {
   const std::string component = job.text("component");
   if (component == "image_encoder") return image_probe(job, placement);
-  const auto model = Checkpoint::open(job.text("model"), checkpoint_options(job));
+  const auto model = open_checkpoint(job);
   const std::string part = component.starts_with("vae") ? "vae" : component;
   if (!model.has(part)) {
     throw Error({.where = job.text("model"), .found = fmt::format("no component {}", part), .expected = "a model that has it"});

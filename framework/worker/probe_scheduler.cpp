@@ -8,6 +8,7 @@
 #include "framework/formats/checkpoint.h"
 #include "framework/schedulers/scheduler.h"
 #include "framework/worker/job.h"
+#include "framework/worker/sample_request.h"
 #include "framework/worker/tensor_files.h"
 
 namespace atelier::worker {
@@ -59,7 +60,7 @@ NamedTensors walk(Scheduler& scheduler, const std::string& path, const Placement
 
 void run_probe_scheduler(const Job& job) {
   const Placement placement = job.placement();
-  const auto checkpoint = Checkpoint::open(job.text("model"));
+  const auto checkpoint = open_checkpoint(job);
   const Json* settings = job.find("set");
   const auto scheduler = make_scheduler(job.text("scheduler"), checkpoint.scheduler_config(),
                                         settings != nullptr ? *settings : Json::object());

@@ -33,6 +33,12 @@ Placement vae_placement(const Checkpoint& checkpoint, Placement placement) {
   return placement;
 }
 
+/// SDXL's pipelines take zeros, not the encoding of "", where no negative prompt is given.
+bool zeros_for_empty_prompt(const Checkpoint& checkpoint) {
+  const auto found = checkpoint.model_index().find("force_zeros_for_empty_prompt");
+  return found != checkpoint.model_index().end() && found->is_boolean() && found->get<bool>();
+}
+
 /// One prompt's pictures, sampled in batches.
 class PromptSampler {
  public:
@@ -73,7 +79,7 @@ class PromptSampler {
 
 TextCondition PromptSampler::unconditional(std::size_t) {
   TextCondition empty = session_.encode({request_.negative.value_or("")});
-  if (!request_.negative && session_.base().checkpoint().force_zeros_for_empty_prompt()) {
+  if (!request_.negative && zeros_for_empty_prompt(session_.base().checkpoint())) {
     empty.context = at::zeros_like(empty.context);
     empty.pooled = at::zeros_like(empty.pooled);
   }
@@ -149,14 +155,14 @@ void run_sample(const Job& job) {
   const at::NoGradGuard no_grad;
   const Placement placement = job.placement();
   const SampleRequest request = SampleRequest::from(job);
-  const auto checkpoint = std::make_shared<const Checkpoint>(Checkpoint::open(job.text("model"), checkpoint_options(job)));
+  const auto checkpoint = std::make_shared<const Checkpoint>(open_checkpoint(job));
   const auto base = std::make_shared<const Base>(checkpoint, placement, vae_placement(*checkpoint, placement));
   Session session(base);
   const std::string phrase = apply_artifacts(session, request);
   SampleRequest filled = request.with_phrase(phrase);
   const Tensor given = request.latents_in ? read_latents(*request.latents_in, request) : Tensor();
 
-  PictureFolder folder(job.text("out"), filled, base->checkpoint().provenance());
+  PictureFolder folder(job.text("out"), filled, checkpoint->path().string());
   const auto calls = filled.make_scheduler(*checkpoint)->timesteps().size();
   const auto batches = static_cast<std::size_t>((filled.images + filled.batch - 1) / filled.batch);
   Progress progress("sampling", calls * batches * filled.prompts.size());

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "framework/core/error.h"
+#include "framework/formats/model_locator.h"
 #include "framework/schedulers/scheduler_names.h"
 
 namespace atelier::worker {
@@ -84,12 +85,12 @@ std::unique_ptr<Scheduler> SampleRequest::make_scheduler(const Checkpoint& check
   return planned;
 }
 
-Checkpoint::Options checkpoint_options(const Job& job) {
-  Checkpoint::Options options;
-  options.variant = job.optional_text("variant").value_or("");
-  options.allow_pickle = job.flag("allow_pickle");
-  if (const auto config = job.optional_text("model_config")) options.model_config = *config;
-  return options;
+Checkpoint open_checkpoint(const Job& job) {
+  ModelLocation location = locate_model(job.text("model"));
+  if (const auto variant = job.optional_text("variant")) location.variant = *variant;
+  if (const auto config = job.optional_text("model_config")) location.model_config = *config;
+  if (job.flag("allow_pickle")) location.allow_pickle = true;
+  return Checkpoint::open(location);
 }
 
 }  // namespace atelier::worker

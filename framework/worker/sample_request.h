@@ -45,6 +45,7 @@ struct SampleRequest {
   [[nodiscard]] std::unique_ptr<Scheduler> make_scheduler(const Checkpoint& checkpoint) const;
 };
 
-[[nodiscard]] Checkpoint::Options checkpoint_options(const Job& job);
+/// The model that a job names: a path, a name of models.yaml, or a repository of the Hugging Face cache.
+[[nodiscard]] Checkpoint open_checkpoint(const Job& job);
 
 }  // namespace atelier::worker

@@ -1,4 +1,4 @@
-#include "framework/schedulers/config_reader.h"
+#include "framework/schedulers/scheduler_settings.h"
 
 #include <fmt/format.h>
 
@@ -30,7 +30,7 @@ std::optional<double> as_number(const Json& value) {
 
 }  // namespace
 
-ConfigReader::ConfigReader(std::string scheduler, const Json& config, const Json& overrides)
+SchedulerSettings::SchedulerSettings(std::string scheduler, const Json& config, const Json& overrides)
     : scheduler_(std::move(scheduler)), config_(&config), overrides_(&overrides) {
   if (!config.is_object()) {
     throw Error({.where = "scheduler_config.json", .found = shown(config), .expected = "a JSON object"});
@@ -41,18 +41,18 @@ ConfigReader::ConfigReader(std::string scheduler, const Json& config, const Json
   }
 }
 
-bool ConfigReader::overridden(std::string_view key) const {
+bool SchedulerSettings::overridden(std::string_view key) const {
   return overrides_->is_object() && overrides_->contains(key);
 }
 
-const Json* ConfigReader::find(std::string_view key) {
+const Json* SchedulerSettings::find(std::string_view key) {
   if (std::find(known_.begin(), known_.end(), key) == known_.end()) known_.emplace_back(key);
   if (overridden(key)) return &overrides_->at(key);
   const auto found = config_->find(key);
   return found == config_->end() ? nullptr : &*found;
 }
 
-void ConfigReader::fail(std::string_view key, std::string found, std::string expected, std::string advice) const {
+void SchedulerSettings::fail(std::string_view key, std::string found, std::string expected, std::string advice) const {
   const bool option = overridden(key);
   throw Error({.where = fmt::format("[{}] {}", scheduler_, key),
                .found = std::move(found),
@@ -61,7 +61,7 @@ void ConfigReader::fail(std::string_view key, std::string found, std::string exp
               option ? ErrorKind::usage : ErrorKind::failure);
 }
 
-bool ConfigReader::boolean(std::string_view key, bool fallback) {
+bool SchedulerSettings::boolean(std::string_view key, bool fallback) {
   const auto* value = find(key);
   if (value == nullptr) return fallback;
   if (value->is_null()) return false;
@@ -69,7 +69,7 @@ bool ConfigReader::boolean(std::string_view key, bool fallback) {
   return value->get<bool>();
 }
 
-double ConfigReader::number(std::string_view key, double fallback) {
+double SchedulerSettings::number(std::string_view key, double fallback) {
   const auto* value = find(key);
   if (value == nullptr) return fallback;
   const auto number = as_number(*value);
@@ -77,13 +77,13 @@ double ConfigReader::number(std::string_view key, double fallback) {
   return *number;
 }
 
-std::optional<double> ConfigReader::optional_number(std::string_view key) {
+std::optional<double> SchedulerSettings::optional_number(std::string_view key) {
   const auto* value = find(key);
   if (value == nullptr || value->is_null()) return std::nullopt;
   return number(key, 0.0);
 }
 
-std::int64_t ConfigReader::integer(std::string_view key, std::int64_t fallback, std::int64_t least, std::int64_t most) {
+std::int64_t SchedulerSettings::integer(std::string_view key, std::int64_t fallback, std::int64_t least, std::int64_t most) {
   const auto* value = find(key);
   if (value == nullptr) return fallback;
   const bool fits = value->is_number_integer() && *value >= least && *value <= most;
@@ -91,7 +91,7 @@ std::int64_t ConfigReader::integer(std::string_view key, std::int64_t fallback, 
   return value->get<std::int64_t>();
 }
 
-std::vector<double> ConfigReader::numbers(std::string_view key) {
+std::vector<double> SchedulerSettings::numbers(std::string_view key) {
   const auto* value = find(key);
   if (value == nullptr || value->is_null()) return {};
   const auto is_number = [](const Json& item) { return item.is_number(); };
@@ -101,7 +101,7 @@ std::vector<double> ConfigReader::numbers(std::string_view key) {
   return value->get<std::vector<double>>();
 }
 
-std::vector<std::int64_t> ConfigReader::integers(std::string_view key) {
+std::vector<std::int64_t> SchedulerSettings::integers(std::string_view key) {
   const auto* value = find(key);
   if (value == nullptr || value->is_null()) return {};
   const auto is_integer = [](const Json& item) { return item.is_number_integer(); };
@@ -111,7 +111,7 @@ std::vector<std::int64_t> ConfigReader::integers(std::string_view key) {
   return value->get<std::vector<std::int64_t>>();
 }
 
-std::optional<std::size_t> ConfigReader::choice_index(std::string_view key, const std::vector<std::string>& names) {
+std::optional<std::size_t> SchedulerSettings::choice_index(std::string_view key, const std::vector<std::string>& names) {
   const auto* value = find(key);
   if (value == nullptr) return std::nullopt;
   const auto name = value->is_string() ? value->get<std::string>() : std::string();
@@ -120,11 +120,11 @@ std::optional<std::size_t> ConfigReader::choice_index(std::string_view key, cons
   return static_cast<std::size_t>(found - names.begin());
 }
 
-void ConfigReader::refuse(std::string_view key) {
+void SchedulerSettings::refuse(std::string_view key) {
   if (boolean(key, false)) fail(key, "true", "false", "this variant of the scheduler is not supported");
 }
 
-void ConfigReader::finish() const {
+void SchedulerSettings::finish() const {
   if (!overrides_->is_object()) return;
   for (const auto& [key, value] : overrides_->items()) {
     if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;

@@ -21,10 +21,10 @@ using Word = std::pair<std::string_view, Enum>;
 /// file. Keys of the file that nobody reads are ignored, as in diffusers; an override that nobody reads is a usage
 /// error. Every getter throws Error naming the key, what was found and what was expected. Borrows both JSON objects:
 /// they must outlive the reader.
-class ConfigReader {
+class SchedulerSettings {
  public:
   /// `scheduler` is the name errors carry. Both are objects; `overrides` may also be null.
-  ConfigReader(std::string scheduler, const Json& config, const Json& overrides);
+  SchedulerSettings(std::string scheduler, const Json& config, const Json& overrides);
 
   /// null counts as false where the reference takes an optional bool.
   [[nodiscard]] bool boolean(std::string_view key, bool fallback);
