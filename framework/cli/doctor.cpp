@@ -12,6 +12,8 @@
 #include "framework/cli/machine.h"
 #include "framework/cli/options.h"
 #include "framework/cli/worker_launch.h"
+#include "framework/core/error.h"
+#include "framework/formats/model_locator.h"
 
 namespace atelier::cli {
 namespace {
@@ -78,6 +80,22 @@ Json describe_torch() {
           {"cuda", folder && fs::exists(*folder / "libtorch_cuda.so")}};
 }
 
+Json describe_models() {
+  Json models = Json::array();
+  const auto add = [&](const std::string& name, const Json& path, const Json& problem) {
+    models.push_back({{"name", name}, {"path", path}, {"problem", problem}});
+  };
+  try {
+    for (const auto& model : list_models()) {
+      add(model.name, model.location.path.empty() ? Json(nullptr) : Json(model.location.path.string()),
+          model.problem.empty() ? Json(nullptr) : Json(model.problem));
+    }
+  } catch (const Error& error) {  // a damaged models.yaml is one of the things to report
+    add("models.yaml", nullptr, error.what());
+  }
+  return models;
+}
+
 std::vector<Missing> find_missing(const Json& report) {
   std::vector<Missing> missing;
   const bool gpu = !report["gpus"]["devices"].empty();
@@ -106,10 +124,10 @@ Json examine(const std::optional<std::string>& store) {
       {"memory", {{"total_bytes", machine.memory_bytes}, {"available_bytes", machine.available_bytes}}},
       {"gpus", describe_gpus_json()},
       {"libtorch", describe_torch()},
+      {"base_models", describe_models()},
       {"worker", describe_file(worker_path())},
       {"atelier_cuda", describe_file(program_folder().parent_path() / "lib" / "libatelier_cuda.so")},
       {"store", {{"path", folder.string()}, {"exists", fs::is_directory(folder)}, {"free_bytes", free_space(folder)}}}};
-  report["base_models"] = Json::array();
   report["missing"] = Json::array();
   report["usable"] = true;
   for (const auto& item : find_missing(report)) {
@@ -149,6 +167,12 @@ void print_report(const Json& report) {
   print_row("LibTorch", fmt::format("{}, {}", text(report["libtorch"]["version"]), text(report["libtorch"]["folder"])));
   print_row("worker", file(report["worker"]));
   print_row("atelier_cuda", file(report["atelier_cuda"]));
+  for (const auto& model : report["base_models"]) {
+    print_row("base model", fmt::format("{}: {}", text(model["name"]),
+                                        text(model["problem"].is_null() ? model["path"] : model["problem"])));
+  }
+  if (report["base_models"].empty())
+    print_row("base model", "none: see docs/command.md, 'Where base models are found'");
   print_row("store", fmt::format("{}{}, {} free", text(report["store"]["path"]),
                                  report["store"]["exists"].get<bool>() ? "" : " (not made yet)",
                                  gibibytes(report["store"]["free_bytes"])));

@@ -85,10 +85,6 @@ CLI::Option* existing_folder(CLI::Option* option) {
   return check_path(option, "DIR", "a folder", [](const fs::path& path) { return fs::is_directory(path); });
 }
 
-CLI::Option* existing_path(CLI::Option* option, const char* type_name) {
-  return check_path(option, type_name, "a folder or a file", [](const fs::path&) { return true; });
-}
-
 void add_placement(CLI::App& app, Placement& placement) {
   app.add_option("--device", placement.device, "where to compute")
       ->capture_default_str()

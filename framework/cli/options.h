@@ -20,7 +20,6 @@ CLI::Option* one_of(CLI::Option* option, std::vector<std::string> values);
 /// "FILE" and "DIR" are also what shell completion goes by.
 CLI::Option* existing_file(CLI::Option* option);
 CLI::Option* existing_folder(CLI::Option* option);
-CLI::Option* existing_path(CLI::Option* option, const char* type_name);
 
 /// Where and in which type a job computes.
 struct Placement {

@@ -1,39 +1,56 @@
+#include <fmt/format.h>
+
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "framework/cli/base_model.h"
 #include "framework/cli/command.h"
 #include "framework/cli/options.h"
 #include "framework/cli/worker_launch.h"
+#include "framework/core/error.h"
 
 namespace atelier::cli {
 namespace {
 
 struct ComponentOptions {
-  std::string component, model;
-  std::optional<std::string> model_config, timings, variant;
+  std::string component;
+  BaseModel base;
+  std::optional<std::string> timings;
   FilePairs files;
   Placement placement;
   std::optional<std::int64_t> threads, repeat;
-  bool allow_pickle = false;
 };
+
+/// An image encoder is one component's own folder, not a pipeline.
+void check_encoder_folder(const std::string& path) {
+  if (std::filesystem::is_regular_file(std::filesystem::path(path) / "config.json")) return;
+  throw Error({.where = "--model",
+               .found = fmt::format("no config.json in '{}'", path),
+               .expected = "the folder of an image encoder, with config.json and weights"},
+              ErrorKind::usage);
+}
 
 int run(const ComponentOptions& options) {
   check_file_pairs(options.files);
   if (options.timings) check_output("--timings", *options.timings);
-  launch_worker({{"job", "probe.component"},
-                 {"component", options.component},
-                 {"model", options.model},
-                 {"model_config", or_null(options.model_config)},
-                 {"in", options.files.in},
-                 {"out", options.files.out},
-                 {"device", options.placement.device},
-                 {"dtype", options.placement.dtype},
-                 {"threads", or_null(options.threads)},
-                 {"repeat", or_null(options.repeat)},
-                 {"timings", or_null(options.timings)},
-                 {"variant", or_null(options.variant)},
-                 {"allow_pickle", options.allow_pickle}});
+  if (options.component == "image_encoder") {
+    check_encoder_folder(options.base.model);
+  } else {
+    check_base_model(options.base);
+  }
+  Json job = {{"job", "probe.component"},
+              {"component", options.component},
+              {"in", options.files.in},
+              {"out", options.files.out},
+              {"device", options.placement.device},
+              {"dtype", options.placement.dtype},
+              {"threads", or_null(options.threads)},
+              {"repeat", or_null(options.repeat)},
+              {"timings", or_null(options.timings)}};
+  describe_base_model(job, options.base);
+  launch_worker(job);
 }
 
 constexpr const char* kExamples = R"(Examples:
@@ -50,19 +67,12 @@ void add_probe_component(CLI::App& parent, Action& action) {
   const auto options = std::make_shared<ComponentOptions>();
   one_of(app->add_option("name", options->component, "the component")->required(),
          {"unet", "vae_encoder", "vae_decoder", "text_encoder", "text_encoder_2", "image_encoder"});
-  existing_path(
-      app->add_option("--model", options->model, "pipeline folder (diffusers layout) or single-file checkpoint"), "DIR")
-      ->required();
-  existing_folder(
-      app->add_option("--model-config", options->model_config, "folder with configs and tokenizer, for a single file"));
+  add_base_model(*app, options->base);
   add_file_pairs(*app, options->files);
   add_placement(*app, options->placement);
   whole_number(app->add_option("--threads", options->threads, "CPU threads (default: all)"), 1, 1024);
   whole_number(app->add_option("--repeat", options->repeat, "run each input this often, for timing"), 1, 1'000'000);
   app->add_option("--timings", options->timings, "JSON file for the seconds of each run")->type_name("FILE");
-  app->add_option("--variant", options->variant, "weight files of this variant, e.g. fp16")->type_name("NAME");
-  app->add_flag("--allow-pickle", options->allow_pickle,
-                "also read .bin, .pt and .ckpt (tensors only; nothing in them is executed)");
   app->footer(kExamples);
   app->callback([options, &action] { action = [options] { return run(*options); }; });
 }

@@ -1,6 +1,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "framework/cli/base_model.h"
 #include "framework/cli/command.h"
 #include "framework/cli/options.h"
 #include "framework/cli/schedulers.h"
@@ -10,7 +11,8 @@ namespace atelier::cli {
 namespace {
 
 struct SchedulerOptions {
-  std::string scheduler, model;
+  std::string scheduler;
+  BaseModel base;
   std::int64_t steps = 0;
   std::vector<std::string> settings;
   FilePairs files;
@@ -19,15 +21,17 @@ struct SchedulerOptions {
 
 int run(const SchedulerOptions& options) {
   check_file_pairs(options.files);
-  launch_worker({{"job", "probe.scheduler"},
-                 {"scheduler", options.scheduler},
-                 {"model", options.model},
-                 {"steps", options.steps},
-                 {"set", parse_settings(options.settings)},
-                 {"in", options.files.in},
-                 {"out", options.files.out},
-                 {"device", options.placement.device},
-                 {"dtype", options.placement.dtype}});
+  check_base_model(options.base);
+  Json job = {{"job", "probe.scheduler"},
+              {"scheduler", options.scheduler},
+              {"steps", options.steps},
+              {"set", parse_settings(options.settings)},
+              {"in", options.files.in},
+              {"out", options.files.out},
+              {"device", options.placement.device},
+              {"dtype", options.placement.dtype}};
+  describe_base_model(job, options.base);
+  launch_worker(job);
 }
 
 constexpr const char* kExamples =
@@ -46,8 +50,7 @@ void add_probe_scheduler(CLI::App& parent, Action& action) {
   CLI::App* app = parent.add_subcommand("scheduler", "Walk one noise scheduler over given noise predictions");
   const auto options = std::make_shared<SchedulerOptions>();
   one_of(app->add_option("name", options->scheduler, "the scheduler")->required(), scheduler_names());
-  existing_path(app->add_option("--model", options->model, "pipeline folder whose scheduler config is read"), "DIR")
-      ->required();
+  add_base_model(*app, options->base);
   whole_number(app->add_option("--steps", options->steps, "number of inference steps")->required(), 1, 100'000);
   add_settings(*app, options->settings, "a key of the scheduler's config; may be repeated");
   add_file_pairs(*app, options->files);

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "framework/cli/arguments.h"
+#include "framework/cli/base_model.h"
 #include "framework/cli/command.h"
 #include "framework/cli/options.h"
 #include "framework/cli/prompts.h"
@@ -19,10 +20,10 @@ namespace {
 namespace fs = std::filesystem;
 
 struct What {
-  std::string model, out;
-  std::optional<std::string> model_config, placeholder, prompts_file, negative, base_prompt, class_word, variant;
+  BaseModel base;
+  std::string out;
+  std::optional<std::string> placeholder, prompts_file, negative, base_prompt, class_word;
   std::vector<std::string> artifacts, prompts;
-  bool allow_pickle = false;
 };
 
 struct How {
@@ -40,16 +41,6 @@ struct SampleOptions {
   What what;
   How how;
 };
-
-/// What the pipelines of the field take when nothing is said: 5 for SDXL (two text encoders), 7.5 for the others.
-double default_guidance(const fs::path& model) {
-  const fs::path index = model / "model_index.json";
-  if (!fs::is_regular_file(index)) return 7.5;
-  const Json pipeline = read_json_file(index);
-  const auto second = pipeline.find("text_encoder_2");  // [library, class], or [null, null] where it is absent
-  const bool present = second != pipeline.end() && second->is_array() && !second->empty() && !second->front().is_null();
-  return present ? 5.0 : 7.5;
-}
 
 [[noreturn]] void refuse(std::string where, std::string found, std::string expected) {
   throw Error({.where = std::move(where), .found = std::move(found), .expected = std::move(expected)},
@@ -83,52 +74,45 @@ void check(const What& what, const How& how) {
     refuse("--reward-guidance", "no --base-prompt",
            "the prompt of the base model, which the reward is measured against");
   }
-  if (fs::exists(what.out) && !fs::is_directory(what.out))
+  if (fs::exists(what.out) && !fs::is_directory(what.out)) {
     refuse("--out", fmt::format("'{}' is a file", what.out), "a folder");
+  }
+  check_base_model(what.base);
   if (how.latents_out) check_output("--latents-out", *how.latents_out);
 }
 
 Json job_of(const What& what, const How& how) {
-  return {{"job", "sample"},
-          {"model", what.model},
-          {"model_config", or_null(what.model_config)},
-          {"variant", or_null(what.variant)},
-          {"allow_pickle", what.allow_pickle},
-          {"artifacts", artifacts_of(what)},
-          {"placeholder", or_null(what.placeholder)},
-          {"prompts", prompts_of(what)},
-          {"images", how.images},
-          {"seed", how.seed},
-          {"steps", how.steps},
-          {"guidance", how.guidance ? *how.guidance : default_guidance(what.model)},
-          {"scheduler", or_null(how.scheduler)},
-          {"scheduler_set", parse_settings(how.settings)},
-          {"size", size_of(how)},
-          {"out", what.out},
-          {"latents_in", or_null(how.latents_in)},
-          {"latents_out", or_null(how.latents_out)},
-          {"negative", or_null(what.negative)},
-          {"base_prompt", or_null(what.base_prompt)},
-          {"reward_guidance", or_null(how.reward_guidance)},
-          {"class_word", or_null(what.class_word)},
-          {"lora_scale", how.lora_scale},
-          {"device", how.placement.device},
-          {"dtype", how.placement.dtype},
-          {"threads", or_null(how.threads)},
-          {"batch", or_null(how.batch)},
-          {"preview_every", or_null(how.preview_every)},
-          {"json", how.json}};
+  Json job = {{"job", "sample"},
+              {"artifacts", artifacts_of(what)},
+              {"placeholder", or_null(what.placeholder)},
+              {"prompts", prompts_of(what)},
+              {"images", how.images},
+              {"seed", how.seed},
+              {"steps", how.steps},
+              {"guidance", how.guidance ? *how.guidance : default_guidance(what.base)},
+              {"scheduler", or_null(how.scheduler)},
+              {"scheduler_set", parse_settings(how.settings)},
+              {"size", size_of(how)},
+              {"out", what.out},
+              {"latents_in", or_null(how.latents_in)},
+              {"latents_out", or_null(how.latents_out)},
+              {"negative", or_null(what.negative)},
+              {"base_prompt", or_null(what.base_prompt)},
+              {"reward_guidance", or_null(how.reward_guidance)},
+              {"class_word", or_null(what.class_word)},
+              {"lora_scale", how.lora_scale},
+              {"device", how.placement.device},
+              {"dtype", how.placement.dtype},
+              {"threads", or_null(how.threads)},
+              {"batch", or_null(how.batch)},
+              {"preview_every", or_null(how.preview_every)},
+              {"json", how.json}};
+  describe_base_model(job, what.base);
+  return job;
 }
 
 void add_what(CLI::App& app, What& what) {
-  existing_path(app.add_option("--model", what.model, "pipeline folder (diffusers layout) or single-file checkpoint"),
-                "DIR")
-      ->required();
-  existing_folder(
-      app.add_option("--model-config", what.model_config, "folder with configs and tokenizer, for a single file"));
-  app.add_option("--variant", what.variant, "weight files of this variant, e.g. fp16")->type_name("NAME");
-  app.add_flag("--allow-pickle", what.allow_pickle,
-               "also read .bin, .pt and .ckpt (tensors only; nothing in them is executed)");
+  add_base_model(app, what.base);
   app.add_option("--artifact", what.artifacts, "what a method learned: LoRA, embedding, …; may be repeated")
       ->allow_extra_args(false)
       ->type_name(std::string("FILE[:WEIGHT]") + kSeveral);

@@ -98,7 +98,10 @@ TEST_CASE("probe scheduler hands its job to the worker, with settings as JSON va
       {"in", {place / "x.safetensors"}},
       {"out", {place / "y"}},
       {"device", "cpu"},
-      {"dtype", "float32"}};
+      {"dtype", "float32"},
+      {"model_config", nullptr},
+      {"variant", nullptr},
+      {"allow_pickle", false}};
   const Json got = job({"probe", "scheduler", "--set", "final_sigmas_type=sigma_min", "use_karras_sigmas=true",
                         "dpmpp_2m", "--model", place / "model", "--steps", "20", "--set", "eta=0.5", "--set",
                         "trained_betas=[0.1,0.2]", "--in", place / "x.safetensors", "--out", place / "y"});
@@ -275,7 +278,13 @@ TEST_CASE("inputs and outputs must pair up", "[cli][usage]") {
   check_refused(with({"--out", place / "model"}), "is a folder");
   check_refused(with({}), "--out is required");
   check_refused({"probe", "component", "unett", "--model", place / "model"}, "did you mean 'unet'?");
-  check_refused({"probe", "component", "unet", "--model", place / "none"}, "does not exist");
+  check_refused({"probe", "component", "unet", "--model", place / "none"}, "required");
+  check_refused({"probe", "component", "image_encoder", "--model", place / "model", "--in", place / "x.safetensors",
+                 "--out", place / "y"},
+                "no config.json");
+  auto words = with({"--out", place / "y"});
+  words[4] = place / "none";
+  check_refused(words, "no such path");
 }
 
 TEST_CASE("an unknown command names the nearest one", "[cli][usage]") {

@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -91,6 +92,25 @@ TEST_CASE("doctor looks for the store where the options say", "[cli][doctor]") {
   const Json option =
       parse_json(run_atelier({"doctor", "--json", "--store", folder.path().string()}).out, "doctor")["store"];
   CHECK(option["exists"] == true);
+}
+
+TEST_CASE("doctor lists the base models that a name can lead to, and reports a damaged list", "[cli][doctor]") {
+  const TemporaryFolder folder;
+  std::filesystem::create_directories(folder / "atelier");
+  std::filesystem::create_directories(folder / "weights");
+  std::ofstream(folder / "atelier/models.yaml") << "mine: " << (folder / "weights").string() << "\ngone: /nowhere\n";
+  const Child child{
+      .words = {ATELIER_PROGRAM, "doctor", "--json"},
+      .variables = {{"XDG_CONFIG_HOME", folder.path().string()}, {"HF_HUB_CACHE", (folder / "no").string()}}};
+  const Json models = parse_json(run_child(child).out, "doctor")["base_models"];
+  REQUIRE(models.size() == 2);
+  CHECK(models[0]["name"] == "gone");
+  CHECK(models[0]["problem"].is_string());
+  CHECK(models[1] == Json({{"name", "mine"}, {"path", (folder / "weights").string()}, {"problem", nullptr}}));
+  std::ofstream(folder / "atelier/models.yaml") << "mine: [";
+  const Json damaged = parse_json(run_child(child).out, "doctor")["base_models"];
+  REQUIRE(damaged.size() == 1);
+  CHECK_THAT(damaged[0]["problem"].get<std::string>(), Catch::Contains("models.yaml"));
 }
 
 namespace {

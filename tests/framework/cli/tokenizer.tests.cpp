@@ -86,5 +86,5 @@ TEST_CASE("probe tokenizer prints nothing when a line is not UTF-8 or the tokeni
   const TemporaryFolder empty;
   const Outcome missing = run_atelier({"probe", "tokenizer", "--model", empty.path().string(), "--in", "-"}, "a\n");
   CHECK(missing.code == 2);
-  CHECK_THAT(missing.err, Catch::Contains("no folder 'tokenizer'"));
+  CHECK_THAT(missing.err, Catch::Contains("neither a folder 'tokenizer' nor a vocab.json"));
 }
