@@ -23,6 +23,7 @@ class Euler final : public Scheduler {
         options_(options),
         table_(sigma_table(noise_schedule())) {}
 
+  [[nodiscard]] bool fractional_timesteps() const override { return true; }
   at::Tensor scale_model_input(const at::Tensor& sample, std::size_t call) const override {
     return scaled_euler_input(sample, sigmas_.at(call));
   }

@@ -31,6 +31,7 @@ class EulerAncestral final : public Scheduler {
         grid_(options.grid),
         table_(sigma_table(noise_schedule())) {}
 
+  [[nodiscard]] bool fractional_timesteps() const override { return true; }
   at::Tensor scale_model_input(const at::Tensor& sample, std::size_t call) const override {
     return scaled_euler_input(sample, sigmas_.at(call));
   }

@@ -46,6 +46,8 @@ class Scheduler {
 
   /// What the model sees: the sample itself, or sample/√(σ²+1) for Euler.
   [[nodiscard]] virtual at::Tensor scale_model_input(const at::Tensor& sample, std::size_t call) const;
+  /// Whether timesteps are real numbers (Euler and Euler ancestral) rather than indices into the training schedule.
+  [[nodiscard]] virtual bool fractional_timesteps() const { return false; }
   /// Whether diffusers draws noise of the sample's shape at this call.
   [[nodiscard]] virtual bool draws_noise(std::size_t call) const;
 
