@@ -16,7 +16,7 @@
 [[nodiscard]] double deviation(const std::vector<double>& actual, const std::vector<double>& expected);
 
 /// What is wrong with the tensors of `actual`, one line for each fault; empty when the file has exactly the tensors of
-/// `expected`, of the same types and shapes, and each deviates by at most `tolerance`.
+/// `expected`, of the same shapes and floating-point types, and each deviates by at most `tolerance`.
 [[nodiscard]] std::string differences(const std::filesystem::path& actual, const std::filesystem::path& expected,
                                       double tolerance);
 

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdlib>
 #include <exception>
 #include <fstream>
 #include <iterator>
@@ -25,6 +26,12 @@ std::string read_file(const fs::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+/// The command of the build tree, or an installed one that ATELIER_COMMAND names.
+std::string command_path() {
+  const char* chosen = std::getenv("ATELIER_COMMAND");
+  return chosen != nullptr && *chosen != '\0' ? chosen : ATELIER_BINARY_DIR "/bin/atelier";
+}
+
 int wait_for(pid_t child) {
   int status = 0;
   while (::waitpid(child, &status, 0) < 0) {
@@ -37,7 +44,7 @@ Outcome run_one(std::vector<std::string> words) {
   const TemporaryFolder folder;
   const std::string out = folder / "out";
   const std::string err = folder / "err";
-  words.insert(words.begin(), ATELIER_BINARY_DIR "/bin/atelier");
+  words.insert(words.begin(), command_path());
   std::vector<char*> arguments;
   for (auto& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
