@@ -163,8 +163,12 @@ Json with_class_defaults(std::string_view component, Json config) {
                          : component == "vae"                    ? kVaeDefaults
                          : component.starts_with("text_encoder") ? kTextDefaults
                                                                  : "{}";
+  // The config of a whole CLIP has the text tower's values one level down.
+  const auto nested = config.find("text_config");
+  const bool is_whole = component.starts_with("text_encoder") && nested != config.end() && nested->is_object();
   auto result = Json::parse(defaults);
   result.update(config);
+  if (is_whole) result.update(*nested);
   return result;
 }
 

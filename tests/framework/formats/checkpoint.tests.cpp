@@ -174,6 +174,14 @@ TEST_CASE("a published single file needs no configuration", "[formats][known_con
   CHECK(known_configs(Family::other, false).empty());
 }
 
+TEST_CASE("a whole CLIP's config gives its text tower's values", "[formats][known_configs]") {
+  const Json config = {
+      {"projection_dim", 8}, {"text_config", {{"hidden_size", 16}}}, {"vision_config", {{"hidden_size", 32}}}};
+  CHECK(with_class_defaults("text_encoder", config).at("hidden_size") == 16);
+  CHECK(with_class_defaults("text_encoder", config).at("projection_dim") == 8);
+  CHECK(with_class_defaults("safety_checker", config) == config);
+}
+
 TEST_CASE("a file of published width opens with its family's configs", "[formats][checkpoint]") {
   const TemporaryFolder folder;
   const std::vector<std::byte> bytes(4 * 320 * 768);

@@ -5,6 +5,7 @@
 
 #include "framework/core/error.h"
 #include "framework/files/safetensors.h"
+#include "framework/formats/ldm_export.h"
 #include "framework/formats/view_ops.h"
 #include "tests/framework/formats/fixtures.h"
 
@@ -46,6 +47,48 @@ TEST_CASE("single files give what diffusers' converters make of them", "[formats
   CHECK(SingleFile(file_of("sd1")).family() == Family::sd1);
   CHECK(SingleFile(file_of("sd2")).family() == Family::sd2);
   CHECK(SingleFile(file_of("sdxl")).family() == Family::sdxl);
+}
+
+TEST_CASE("written back, a single file has the bytes that it had", "[formats][ldm_export]") {
+  for (const std::string name : {"sd1", "sd2", "sdxl"}) {
+    const auto original = file_of(name);
+    const SingleFile file(original);
+    std::size_t written = 0;
+    for (const auto& [component, expected] : fixtures::record(name).at("expected").items()) {
+      const auto& config = fixtures::record(name).at(component);
+      const auto tensors =
+          to_ldm(file.family(), component, file.weights(component, config, false).tensors, config, name);
+      for (const auto& [ldm_name, view] : tensors) {
+        INFO(ldm_name);
+        REQUIRE(original.tensors.contains(ldm_name));
+        CHECK(fixtures::digest(view) == fixtures::digest(original.tensors.at(ldm_name)));
+      }
+      written += tensors.size();
+    }
+    std::size_t used = 0;  // without averages, tables, buffers, and what SD 2 leaves unused
+    for (const auto& entry : original.tensors) {
+      const auto has = [&](const char* part) { return entry.first.find(part) != std::string::npos; };
+      const bool in_section =
+          has(".diffusion_model.") || has("first_stage_model.") || has("cond_stage_model.") || has("conditioner.");
+      const bool is_buffer = has("position_ids") || has("logit_scale");
+      const bool unused_by_sd2 = name == "sd2" && (has("resblocks.2.") || has("text_projection"));
+      used += in_section && !is_buffer && !unused_by_sd2 ? 1 : 0;
+    }
+    CHECK(written == used);
+  }
+}
+
+TEST_CASE("writing refuses names without a place and incomplete in_proj", "[formats][ldm_export]") {
+  const auto& config = fixtures::record("sd2").at("text_encoder");
+  const auto text = [&](Family family, const std::string& component, const Tensors& tensors) {
+    return to_ldm(family, component, tensors, config, "out");
+  };
+  const std::string layer = "text_model.encoder.layers.0.self_attn.";
+  CHECK_THROWS_WITH(text(Family::sd2, "text_encoder", {{"x", fixtures::shaped({1})}}), Catch::Contains("\"x\""));
+  CHECK_THROWS_WITH(text(Family::sd2, "text_encoder", {{layer + "q_proj.bias", fixtures::shaped({1})}}),
+                    Catch::Contains("in_proj_bias\": a part is missing"));
+  CHECK_THROWS_WITH(text(Family::sd1, "text_encoder_2", {}), Catch::Contains("text_encoder_2 of SD 1.x"));
+  CHECK_THROWS_WITH(text(Family::other, "text_encoder", {}), Catch::Contains("text_encoder of other"));
 }
 
 TEST_CASE("averaged weights replace the UNet's on request", "[formats][single_file]") {
