@@ -10,7 +10,7 @@
 
 #include "framework/core/error.h"
 #include "framework/core/text.h"
-#include "framework/files/safetensors.h"
+#include "framework/files/tensor_file.h"
 #include "framework/formats/model_locator.h"
 #include "framework/formats/pipeline_folder.h"
 #include "framework/formats/single_file.h"
@@ -130,7 +130,7 @@ Checkpoint::Parts Checkpoint::open_folder(const fs::path& path, const Checkpoint
 
 Checkpoint::Parts Checkpoint::open_file(const fs::path& path, const CheckpointOptions& options) {
   Parts parts;
-  parts.file.emplace(read_safetensors(path));
+  parts.file.emplace(read_tensor_file(path, options.allow_pickle));
   parts.family = parts.file->family();
   if (!options.model_config.empty()) {
     parts.folder = PipelineFolder::open(options.model_config);

@@ -2,11 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "framework/core/error.h"
 #include "framework/files/quote.h"
-#include "framework/files/safetensors.h"
+#include "framework/files/weights_index.h"
 #include "framework/formats/ldm_names.h"
 #include "framework/formats/view_ops.h"
 
@@ -33,7 +34,7 @@ ComponentFolder ComponentFolder::open(const fs::path& folder) {
   }
   ComponentFolder component;
   component.path_ = folder;
-  component.config_ = std::make_shared<const Json>(read_json_file(path));
+  component.config_ = std::make_shared<const Json>(read_python_json_file(path));
   if (!component.config_->is_object()) {
     throw Error({.where = path.string(), .found = "no object", .expected = "the configuration of a model"});
   }
@@ -41,14 +42,15 @@ ComponentFolder ComponentFolder::open(const fs::path& folder) {
 }
 
 std::vector<fs::path> ComponentFolder::weight_files(const WeightChoice& choice) const {
-  const auto base = base_name(*config_);
-  const auto wanted = path_ / fmt::format("{}.{}.safetensors", base, choice.variant);
-  if (!choice.variant.empty() && fs::is_regular_file(wanted)) return {wanted};
-  return {path_ / (base + ".safetensors")};
+  auto found = find_weights(path_, base_name(*config_), choice.variant, choice.allow_pickle);
+  if (!found.sharded) return {found.path};
+  found.shards.push_back(found.path);
+  std::sort(found.shards.begin(), found.shards.end());
+  return found.shards;
 }
 
 TensorFile ComponentFolder::weights(const WeightChoice& choice) const {
-  return with_present_names(read_safetensors(weight_files(choice).front()), *config_);
+  return with_present_names(read_weights(path_, base_name(*config_), choice.variant, choice.allow_pickle), *config_);
 }
 
 TensorFile with_present_names(TensorFile file, const Json& config) {

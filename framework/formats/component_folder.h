@@ -26,7 +26,7 @@ class ComponentFolder {
   /// Of all shards, under present-day names: a VAE's old attention names are translated and its 1×1 convolutions there
   /// become matrices; position_ids and logit_scale are left out.
   [[nodiscard]] TensorFile weights(const WeightChoice& choice = {}) const;
-  /// The files that weights() reads, sorted.
+  /// The files that weights() reads, sorted; an index with its shards.
   [[nodiscard]] std::vector<std::filesystem::path> weight_files(const WeightChoice& choice = {}) const;
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
 

@@ -119,6 +119,32 @@ TEST_CASE("a variant is taken where it exists, the plain file elsewhere", "[form
   CHECK_THROWS_WITH(pipeline.open().weights("unet"), Catch::Contains("unet"));
 }
 
+TEST_CASE("shards are read through their index", "[formats][checkpoint]") {
+  const Pipeline pipeline("sd1");
+  const auto unet = pipeline.open().weights("unet").tensors;
+  const auto middle = std::next(unet.begin(), 50);
+  const std::string base = "diffusion_pytorch_model";
+  const auto shard = [&](int i) { return base + "-0000" + std::to_string(i) + "-of-00002.safetensors"; };
+  Json index = {{"weight_map", Json::object()}};
+  for (auto it = unet.begin(); it != unet.end(); ++it)
+    index["weight_map"][it->first] = shard(it->first < middle->first ? 1 : 2);
+  fs::remove(pipeline.weights("unet"));
+  write_safetensors(pipeline / ("unet/" + shard(1)), own({unet.begin(), middle}));
+  write_safetensors(pipeline / ("unet/" + shard(2)), own({middle, unet.end()}));
+  fixtures::write_text(pipeline / ("unet/" + base + ".safetensors.index.json"), index.dump());
+  pipeline.check(pipeline.open());
+  CHECK(pipeline.open().weight_files().size() == 5);  // two networks, two shards, one index
+}
+
+TEST_CASE("pickles are read only when allowed", "[formats][checkpoint]") {
+  // data/sd1.ckpt: what torch.save makes of {"state_dict": sd1.safetensors without the averages, "epoch": 3}.
+  const Pipeline pipeline("sd1");
+  const auto path = fixtures::single_file("sd1").replace_extension(".ckpt");
+  pipeline.check(Checkpoint::open(path, {.allow_pickle = true, .model_config = pipeline.path()}));
+  CHECK_THROWS_WITH(Checkpoint::open(path, {.model_config = pipeline.path()}),
+                    Catch::Contains("sd1.ckpt: a pickle file"));
+}
+
 TEST_CASE("old attention names of a VAE are translated at any rank", "[formats][checkpoint]") {
   const Pipeline pipeline("sd1");
   const std::map<std::string, std::string> old_names = {

@@ -1,4 +1,4 @@
-"""Writes data/{sd1,sd2,sdxl}.safetensors, data/tiny.json and data/key_lists.json.
+"""Writes data/{sd1,sd2,sdxl}.safetensors, data/sd1.ckpt, data/tiny.json and data/key_lists.json.
 
 Run: python3 make_single_files.py   (diffusers 0.42, transformers 5.23, torch, safetensors)
 
@@ -319,6 +319,9 @@ def main():
     }  # fmt: skip
     for name, (ldm, _) in made.items():
         save_file({k: v.contiguous() for k, v in ldm.items()}, DATA / f"{name}.safetensors")
+    # A .ckpt as the original code saved it, and small: the same tensors without averages.
+    state = {k: v for k, v in made["sd1"][0].items() if not k.startswith("model_ema.")}
+    torch.save({"epoch": 3, "state_dict": state}, DATA / "sd1.ckpt")
     records = {name: record for name, (_, record) in made.items()}
     (DATA / "tiny.json").write_text(json.dumps(records, indent=0, sort_keys=True) + "\n")
     (DATA / "key_lists.json").write_text(json.dumps(key_lists(), indent=1, sort_keys=True) + "\n")
