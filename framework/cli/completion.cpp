@@ -1,5 +1,4 @@
-#include <fmt/format.h>
-
+#include <cstdio>
 #include <memory>
 
 #include "framework/cli/command.h"
@@ -29,7 +28,8 @@ void add_completion(CLI::App& root, Action& action) {
   app->footer(kExamples);
   app->callback([&root, shell, &action] {
     action = [&root, shell] {
-      fmt::print("{}", script(root, *shell));
+      const std::string text = script(root, *shell);
+      std::fwrite(text.data(), 1, text.size(), stdout);  // main() finds out whether it could be written
       return 0;
     };
   });

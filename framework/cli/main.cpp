@@ -85,7 +85,8 @@ int main(int count, char** words) {
   using namespace atelier;
   try {
     const int code = cli::run({words + 1, words + count});
-    if (std::fflush(stdout) != 0) return cli::report(1, "standard output: could not be written");
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+      return cli::report(1, "standard output: could not be written");
     return code;
   } catch (const Error& error) {
     return cli::report(error.exit_code(), error.what());

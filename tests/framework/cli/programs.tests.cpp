@@ -146,3 +146,12 @@ TEST_CASE("zsh and fish scripts name every command and quote descriptions", "[cl
                        Catch::Contains("-l scheduler -x -a 'ddim pndm ") && !Catch::Contains("@"));
   CHECK_THAT(fish, Catch::Contains("\\'{}\\' becomes the method\\'s phrase"));
 }
+
+TEST_CASE("a full disk behind standard output is a failure", "[cli]") {
+  for (const char* command : {"doctor", "--help", "completion bash"}) {
+    const std::string script = std::string(ATELIER_PROGRAM " ") + command + " > /dev/full";
+    const Outcome outcome = run_child({.words = {"/bin/bash", "-c", script}});
+    CHECK(outcome.code == 1);
+    CHECK_THAT(outcome.err, Catch::Contains("atelier: standard output"));
+  }
+}
