@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <vector>
@@ -45,6 +47,25 @@ class Guard {
   std::vector<std::set<std::string>> keys_;
 };
 
+/// Quotes Infinity, -Infinity and NaN where they stand outside a string.
+std::string quote_non_numbers(std::string_view text) {
+  constexpr std::array<std::string_view, 3> kWords{"-Infinity", "Infinity", "NaN"};
+  std::string quoted;
+  bool inside = false;
+  for (std::size_t i = 0; i < text.size();) {
+    const auto* word = std::ranges::find_if(kWords, [&](std::string_view w) { return text.substr(i).starts_with(w); });
+    if (!inside && word != kWords.end()) {
+      quoted += fmt::format("\"{}\"", *word);
+      i += word->size();
+      continue;
+    }
+    if (inside && text[i] == '\\' && i + 1 < text.size()) quoted += text[i++];  // an escaped quote ends nothing
+    else if (text[i] == '"') inside = !inside;
+    quoted += text[i++];
+  }
+  return quoted;
+}
+
 }  // namespace
 
 Json parse_json(std::string_view text, const std::string& where) {
@@ -60,6 +81,10 @@ Json parse_json(std::string_view text, const std::string& where) {
 }
 
 Json read_json_file(const std::filesystem::path& path) { return parse_json(read_text_file(path), path.string()); }
+
+Json read_python_json_file(const std::filesystem::path& path) {
+  return parse_json(quote_non_numbers(read_text_file(path)), path.string());
+}
 
 std::string pretty_json(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
 

@@ -13,6 +13,9 @@ using Json = nlohmann::json;
 /// 128 and duplicate keys are refused, NaN and trailing commas are not JSON.
 [[nodiscard]] Json parse_json(std::string_view text, const std::string& where);
 [[nodiscard]] Json read_json_file(const std::filesystem::path& path);
+/// The same for configs that Python wrote: its json module writes Infinity, -Infinity and NaN bare, which is not JSON.
+/// They arrive as strings of that text.
+[[nodiscard]] Json read_python_json_file(const std::filesystem::path& path);
 /// 2-space indent, keys sorted, one final newline: what the reference libraries write.
 [[nodiscard]] std::string pretty_json(const Json& json);
 

@@ -12,41 +12,47 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Variable;
 using torch::autograd::variable_list;
 
+using Checkpointed = std::function<Tensor(const Tensor&, const Tensor&)>;
+
 /// `f` travels as a custom class inside an IValue, which is how LibTorch's contexts carry what is not a tensor.
 struct Recompute : torch::CustomClassHolder {
-  explicit Recompute(std::function<Tensor(const Tensor&)> function) : f(std::move(function)) {}
-  std::function<Tensor(const Tensor&)> f;
+  explicit Recompute(Checkpointed function) : f(std::move(function)) {}
+  Checkpointed f;
 };
+
+Tensor gradient_of(const Variable& input) { return input.requires_grad() ? input.grad() : Tensor(); }
 
 struct CheckpointFunction : torch::autograd::Function<CheckpointFunction> {
   // `trigger` requires a gradient, so that backward() is called even where only parameters inside f learn.
-  static Variable forward(AutogradContext* context, const Variable& x, const Variable& /*trigger*/,
-                          const c10::intrusive_ptr<Recompute>& recompute) {
-    context->save_for_backward({x});
+  static Variable forward(AutogradContext* context, const Variable& x, const Variable& condition,
+                          const Variable& /*trigger*/, const c10::intrusive_ptr<Recompute>& recompute) {
+    context->save_for_backward({x, condition});
     context->saved_data["f"] = c10::IValue::make_capsule(recompute);
     const at::NoGradGuard no_grad;
-    return recompute->f(x);
+    return recompute->f(x, condition);
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
-    const Variable saved = context->get_saved_variables().front();
-    const Variable x = saved.detach().requires_grad_(saved.requires_grad());
+    variable_list inputs;
+    for (const Variable& saved : context->get_saved_variables()) {
+      inputs.push_back(saved.detach().requires_grad_(saved.requires_grad()));
+    }
     const auto recompute = context->saved_data["f"].toCapsule();
     {
       const at::AutoGradMode grad(true);
-      const Tensor y = static_cast<Recompute*>(recompute.get())->f(x);
-      torch::autograd::backward({y}, {gradients.front()});
+      const Tensor y = static_cast<Recompute*>(recompute.get())->f(inputs[0], inputs[1]);
+      if (y.requires_grad()) torch::autograd::backward({y}, {gradients.front()});
     }
-    return {x.requires_grad() ? x.grad() : Variable(), Variable(), Variable()};
+    return {gradient_of(inputs[0]), gradient_of(inputs[1]), Variable(), Variable()};
   }
 };
 
 }  // namespace
 
-Tensor activation_checkpoint(const std::function<Tensor(const Tensor&)>& f, const Tensor& x) {
-  if (!c10::GradMode::is_enabled()) return f(x);
+Tensor activation_checkpoint(const Checkpointed& f, const Tensor& x, const Tensor& condition) {
+  if (!c10::GradMode::is_enabled()) return f(x, condition);
   const Tensor trigger = at::ones({1}, x.options()).requires_grad_();
-  return CheckpointFunction::apply(x, trigger, c10::make_intrusive<Recompute>(f));
+  return CheckpointFunction::apply(x, condition, trigger, c10::make_intrusive<Recompute>(f));
 }
 
 }  // namespace atelier

@@ -13,17 +13,18 @@ Tensor UNetLayer::forward(const Tensor& x, const UNetFlow& flow) const {
     const Tensor hidden = residual(x);
     return transformer ? attend(hidden) : hidden;
   }
-  // The closures outlive this frame: the backward pass calls them. Layers are owned by the model, tensors by value.
+  // The closures outlive this frame: the backward pass calls them. The model owns the layers.
   const auto* block = resnet.get();
   const auto* attention = transformer.get();
   const UNetCall call = flow.call;
   const Tensor hidden = activation_checkpoint(
-      [block, time = flow.time, call](const Tensor& in) { return block->forward(in, time, &call.adapters); }, x);
+      [block, call](const Tensor& in, const Tensor& time) { return block->forward(in, time, &call.adapters); }, x,
+      flow.time);
   if (attention == nullptr) return hidden;
   if (call.observer) return attend(hidden);  // observed maps must stay in the graph
   return activation_checkpoint(
-      [attention, context = flow.context, call](const Tensor& in) { return attention->forward(in, context, call); },
-      hidden);
+      [attention, call](const Tensor& in, const Tensor& context) { return attention->forward(in, context, call); },
+      hidden, flow.context);
 }
 
 Tensor DownBlock::forward(Tensor x, const UNetFlow& flow, std::vector<Tensor>& skips) const {

@@ -51,7 +51,7 @@ NamedTensors walk(Scheduler& scheduler, const std::string& path, const Placement
   NamedTensors out;
   out.tensors["samples"] = as_output(at::stack(samples));
   const auto type = placement.dtype == at::kDouble ? at::kDouble : at::kFloat;
-  out.tensors["timesteps"] = at::tensor(scheduler.timesteps()).to(type);
+  out.tensors["timesteps"] = at::tensor(scheduler.timesteps()).to(scheduler.fractional_timesteps() ? type : at::kLong);
   if (!scheduler.sigmas().empty()) out.tensors["sigmas"] = at::tensor(scheduler.sigmas()).to(type);
   return out;
 }

@@ -2,9 +2,12 @@
 
 #include <catch2/catch.hpp>
 
+#include <nlohmann/json.hpp>
+
+#include "framework/core/atomic_file.h"
 #include "framework/core/error.h"
 #include "framework/core/json.h"
-#include <nlohmann/json.hpp>
+#include "tests/support/temporary_folder.h"
 
 using namespace atelier;
 
@@ -34,4 +37,15 @@ TEST_CASE("JSON of any origin: duplicates, depth and trailing text are refused",
   CHECK_THROWS_WITH(parse_json("{} x", "t"), Catch::Contains("not JSON at byte 4"));
   CHECK_THROWS_WITH(parse_json("{\"a\": NaN}", "t"), Catch::Contains("not JSON"));
   CHECK_THROWS_WITH(parse_json("\xff", "t"), Catch::Contains("not JSON"));
+}
+
+TEST_CASE("configs that Python wrote may hold bare infinities", "[core][json]") {
+  const TemporaryFolder folder;
+  write_file_atomically(folder / "c.json", R"({"a": -Infinity, "b": [NaN, Infinity], "c": "NaN \"-Infinity\"", "d": 1})");
+  const Json json = read_python_json_file(folder / "c.json");
+  CHECK(json.at("a") == "-Infinity");
+  CHECK(json.at("b") == Json::array({"NaN", "Infinity"}));
+  CHECK(json.at("c") == "NaN \"-Infinity\"");
+  CHECK(json.at("d") == 1);
+  CHECK_THROWS_WITH(read_json_file(folder / "c.json"), Catch::Contains("not JSON"));
 }

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Rooms see only the rooms before them (framework/CMakeLists.txt lists them in order). The linker catches a wrong call; this
+# catches a wrong include, which for a header without code would link. Exits 1 and names file and line of each.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+declare -A sees=(
+  [core]="core"
+  [files]="core files"
+  [image]="core image"
+  [text]="core text"
+  [formats]="core files text formats"
+  [cli]="core files image text formats cli"
+  [cuda]="cuda"
+  [tensor]="core files cuda tensor"
+  [schedulers]="core schedulers"
+  [models]="core files text formats tensor models"
+  [sampling]="core files image text formats cuda tensor schedulers models sampling"
+  [worker]="core files image text formats tensor schedulers models sampling worker"
+)
+
+status=0
+for folder in framework/*/; do
+  room=$(basename "$folder")
+  if [ -z "${sees[$room]:-}" ]; then
+    echo "$folder: a room that $0 does not know; add what it may see"
+    status=1
+    continue
+  fi
+  allowed=" ${sees[$room]} "
+  while IFS=: read -r file line text; do
+    seen=$(sed -E 's|.*"framework/([a-z_]+)/.*|\1|' <<<"$text")
+    if [[ $allowed != *" $seen "* ]]; then
+      echo "$file:$line: $room may not include from $seen"
+      status=1
+    fi
+  done < <(grep -rnE '#include "framework/' "$folder" --include='*.h' --include='*.cpp' --include='*.cu')
+done
+# Rooms without LibTorch stay without it.
+for room in core files image text formats cli; do
+  if grep -rnE '#include <(ATen|torch|c10)/' "framework/$room"; then
+    echo "framework/$room: may not include LibTorch"
+    status=1
+  fi
+done
+# The umbrella header costs 10 seconds a file.
+if grep -rnE '#include <torch/torch.h>' framework tests --include='*.h' --include='*.cpp'; then
+  echo "include the per-operator headers instead"
+  status=1
+fi
+exit $status
