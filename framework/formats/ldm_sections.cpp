@@ -108,8 +108,11 @@ Tensors clip_from_ldm(const Tensors& section, const std::string& where) {
 }
 
 Tensors text_from_open_clip(const Tensors& section, const Json& config, const std::string& where) {
-  const auto layers = config.value("num_hidden_layers", std::int64_t{0});
-  const auto unused_layer = fmt::format("transformer.resblocks.{}.", layers);
+  const auto layers = config.find("num_hidden_layers");
+  if (layers == config.end() || !layers->is_number_unsigned()) {
+    throw Error({.where = where, .found = "no usable num_hidden_layers in the configuration", .expected = "a number"});
+  }
+  const auto unused_layer = fmt::format("transformer.resblocks.{}.", layers->get<std::uint64_t>());
   Tensors out;
   std::vector<std::string> unexpected;
   for (const auto& [name, view] : section) {

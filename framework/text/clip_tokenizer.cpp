@@ -43,10 +43,11 @@ ClipTokenizer::ClipTokenizer(TokenizerFolder folder) : length_(folder.length) {
   vocab_size_ = parts_->vocabulary.end_id();
   for (const auto& token : folder.additional) {
     if (parts_->added.find(token)) continue;
-    if (const auto id = parts_->vocabulary.find(token)) {
+    const auto id = parts_->vocabulary.find(token);
+    if (id) {
       parts_->added.insert(token, *id);
     } else {
-      add_token(token);
+      append(token, folder.where);
     }
   }
 }
@@ -108,8 +109,12 @@ std::int64_t ClipTokenizer::add_token(const std::string& text) {
                  .advice = "choose another placeholder"},
                 ErrorKind::usage);
   }
+  return append(text, "the new token");
+}
+
+std::int64_t ClipTokenizer::append(const std::string& text, const std::string& where) {
   const auto id = vocab_size_;
-  parts_->vocabulary.insert(text, id, "the new token");
+  parts_->vocabulary.insert(text, id, where);
   parts_->added.insert(text, id);
   vocab_size_ = id + 1;
   return id;

@@ -58,6 +58,7 @@ class ClipTokenizer {
   explicit ClipTokenizer(TokenizerFolder folder);
 
   std::int64_t special(const std::string& text, const char* what, const std::string& where);
+  std::int64_t append(const std::string& text, const std::string& where);
 
   std::unique_ptr<Parts> parts_;
   std::int64_t vocab_size_ = 0;

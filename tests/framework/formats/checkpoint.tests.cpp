@@ -3,7 +3,9 @@
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <random>
 
+#include "framework/core/atomic_file.h"
 #include "framework/core/error.h"
 #include "framework/files/safetensors.h"
 #include "framework/files/safetensors_writer.h"
@@ -322,4 +324,39 @@ TEST_CASE("a component's folder stands on its own", "[formats][component_folder]
   CHECK(folder.weight_files() == std::vector<fs::path>{pipeline.weights("text_encoder")});
   CHECK_THROWS_WITH(ComponentFolder::open(pipeline.path()), Catch::Contains("config.json: no such file"));
   CHECK_THROWS_WITH(ComponentFolder::open(pipeline / "nowhere"), Catch::Contains("no such folder"));
+}
+
+TEST_CASE("JSON files with random damage give an Error or a model, nothing else", "[formats][checkpoint]") {
+  const Pipeline pipeline("sd2");
+  std::mt19937 random(1);
+  const auto pick = [&](std::size_t end) { return static_cast<std::size_t>(random() % end); };
+  const std::vector<std::string> words = {"null", "-1",         "1e999", "[]", "{}", "\"x\"", "99999999999999999999",
+                                          "true", "\"\\u0000\""};
+  for (const std::string name : {"model_index.json", "unet/config.json", "vae/config.json", "text_encoder/config.json",
+                                 "scheduler/scheduler_config.json"}) {
+    const auto original = read_text_file(pipeline / name);
+    int opened = 0;
+    for (int round = 0; round < 100; ++round) {
+      auto text = original;
+      const auto colon = text.find(':', pick(text.size()));
+      const auto end = text.find_first_of(",}", colon);
+      if (round % 2 == 0 && end != std::string::npos) {
+        text.replace(colon + 1, end - colon - 1, words[pick(words.size())]);  // one value becomes another
+      } else {
+        text[pick(text.size())] = static_cast<char>(random());
+      }
+      fixtures::write_text(pipeline / name, text);
+      INFO(name << ": " << text);
+      try {
+        const auto checkpoint = Checkpoint::open(fixtures::single_file("sd2"), {.model_config = pipeline.path()});
+        for (const auto* component : {"unet", "vae", "text_encoder"}) (void)checkpoint.weights(component);
+        for (const auto* component : {"unet", "vae", "text_encoder"}) (void)pipeline.open().weights(component);
+        ++opened;
+      } catch (const Error& error) {
+        CHECK_FALSE(error.fault().where.empty());
+      }
+    }
+    fixtures::write_text(pipeline / name, original);
+    CHECK(opened > 0);
+  }
 }

@@ -183,6 +183,12 @@ TEST_CASE("an in_proj that cannot be split in three is refused", "[formats][sing
   CHECK_THROWS_WITH(SingleFile(file).weights("text_encoder", config, false), Catch::Contains("in_proj_bias"));
   file.tensors.at(name).shape = {};
   CHECK_THROWS_WITH(SingleFile(file).weights("text_encoder", config, false), Catch::Contains("in_proj_bias"));
+  for (const Json& bad : {Json("2"), Json(-1), Json(nullptr), Json(1.5)}) {
+    auto changed = config;
+    changed["num_hidden_layers"] = bad;
+    CHECK_THROWS_WITH(SingleFile(file_of("sd2")).weights("text_encoder", changed, false),
+                      Catch::Contains("num_hidden_layers"));
+  }
 }
 
 TEST_CASE("views of views keep to the bytes they came from", "[formats][view_ops]") {

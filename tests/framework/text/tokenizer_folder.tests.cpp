@@ -3,7 +3,9 @@
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <random>
 
+#include "framework/core/atomic_file.h"
 #include "framework/core/error.h"
 #include "framework/core/json.h"
 #include "framework/text/clip_tokenizer.h"
@@ -147,4 +149,37 @@ TEST_CASE("damaged vocabularies are refused by name", "[text][tokenizer_folder]"
   fails(R"({"a": 4294967296})", "4294967296");
   fails(R"({"a": 1} x)", "not JSON");
   CHECK_THROWS_WITH(ClipTokenizer::load(folder / "nowhere"), Catch::Contains("no such folder"));
+}
+
+TEST_CASE("files with random damage give an Error or a tokenizer, nothing else", "[text][tokenizer_folder]") {
+  const SmallFolder folder;
+  folder.write("added_tokens.json", R"({"<x>": 14, "<y>": 15})");
+  folder.write("special_tokens_map.json",
+               R"({"pad_token": {"content": "<x>"}, "additional_special_tokens": ["<z>", "<y>"]})");
+  folder.write("tokenizer_config.json",
+               R"({"model_max_length": 9, "added_tokens_decoder": {"16": {"content": "<w>"}}})");
+  REQUIRE(folder.load().encode("cats").size() == 9);
+  std::mt19937 random(1);
+  for (const std::string name :
+       {"vocab.json", "merges.txt", "added_tokens.json", "special_tokens_map.json", "tokenizer_config.json"}) {
+    const auto original = read_text_file(folder / name);
+    int loaded = 0;
+    for (int round = 0; round < 500; ++round) {
+      auto text = original;
+      for (auto n = random() % 3; n <= 2; ++n)
+        text[random() % text.size()] = "\0\"{}[]:,01-e \n\\<x\xff"[random() % 19];
+      if (round % 10 == 0) text.resize(random() % text.size());
+      folder.write(name, text);
+      try {
+        const auto tokenizer = folder.load();
+        ++loaded;
+        if (tokenizer.length() <= 100)
+          CHECK(tokenizer.encode("cats <x> tac").size() == static_cast<std::size_t>(tokenizer.length()));
+      } catch (const Error& error) {
+        CHECK_THAT(error.fault().where, Catch::Contains(folder.path().string()));
+      }
+    }
+    folder.write(name, original);
+    CHECK(loaded > 0);
+  }
 }
