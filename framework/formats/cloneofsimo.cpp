@@ -101,7 +101,7 @@ bool passes(std::string_view path, std::string_view layers) {
   return layers == "cross+self" || (layers == "cross") == cross;
 }
 
-/// The shape that is left of a LoRA's half when kernels of one pixel are left out.
+/// Whether two shapes agree but for ones at the end, as of kernels of one pixel.
 bool same_but_ones(const std::vector<std::int64_t>& a, const std::vector<std::int64_t>& b) {
   const auto size = std::max(a.size(), b.size());
   const auto dimension = [](const std::vector<std::int64_t>& shape, std::size_t i) {

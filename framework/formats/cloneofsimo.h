@@ -39,15 +39,16 @@ struct CloneofsimoKey {
 };
 [[nodiscard]] std::optional<CloneofsimoKey> parse_cloneofsimo_key(std::string_view key);
 
-/// The tensors of one component by index.
+/// The two tensors of one index.
 struct CloneofsimoHalves {
   std::string down_key, up_key;
   const TensorView* down = nullptr;
   const TensorView* up = nullptr;
 };
 
-/// The layers that the halves belong to, in their order: the first walk with as many layers whose shapes all fit. Of
-/// the filters on transformer blocks "cross" is tried first. Throws Error (`where`) when no walk fits.
+/// The layers that the halves belong to, in their order: of the alternatives and the walks below their classes the first
+/// with as many layers whose shapes all fit. Of the filters on transformer blocks "cross" is tried first. Throws Error
+/// (`where`) when no walk fits.
 [[nodiscard]] std::vector<std::string> fitting_layers(const std::vector<CloneofsimoHalves>& halves,
                                                       const Modules& modules,
                                                       const std::vector<ClassNames>& alternatives,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,12 @@
 namespace atelier {
 
 /// The little arithmetic that reading and writing personalization files needs, without a tensor library.
+
+/// The contents of a safetensors file, ready for write_safetensors.
+struct TensorSet {
+  std::map<std::string, TensorView> tensors;
+  std::map<std::string, std::string> metadata;
+};
 
 /// Whether elements are real numbers that a weight may have: F16, BF16, F32, F64.
 [[nodiscard]] bool is_floating(Dtype dtype);

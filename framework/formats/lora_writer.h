@@ -7,14 +7,9 @@
 #include "framework/formats/cloneofsimo.h"
 #include "framework/formats/known_configs.h"
 #include "framework/formats/lora_file.h"
+#include "framework/formats/lora_values.h"
 
 namespace atelier {
-
-/// The contents of a safetensors file, ready for write_safetensors.
-struct TensorSet {
-  std::map<std::string, TensorView> tensors;
-  std::map<std::string, std::string> metadata;
-};
 
 /// Our default: PEFT's endings (lora_A, lora_B) below "unet." and "text_encoder."; ranks and alphas stand in the
 /// metadata `lora_adapter_metadata`, as diffusers writes them. No value is changed.

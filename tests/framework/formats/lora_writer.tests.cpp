@@ -148,6 +148,7 @@ TEST_CASE("Half precision rounds to nearest, ties to even", "[formats][lora][wri
   CHECK(half(2.0 - 0x1p-12) == 2.0);
   CHECK(half(-0x1p-24) == -0x1p-24);
   CHECK(half(0x1p-25) == 0.0);
+  CHECK(half(0x1.8p-15) == 0x1.8p-15);
   CHECK(half(0x1.ffcp15) == 65504.0);
   CHECK(std::isinf(half(65520.0)));
   CHECK(half(65519.0) == 65504.0);

@@ -20,87 +20,23 @@ import tempfile
 from pathlib import Path
 
 import torch
-from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline, UNet2DConditionModel
+from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
 from diffusers.training_utils import _collate_lora_metadata
 from diffusers.utils import convert_state_dict_to_diffusers, convert_state_dict_to_kohya
-from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
-from safetensors.torch import load_file, save_file
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
+from safetensors.torch import save_file
+
+from lora_check import check
+from lora_truth import RANK, Truth, build, path_of, registered_as_of_old, walk
 
 OUT = Path(__file__).parent / "lora"
-RANK = 2
-
-
-# ---- models -----------------------------------------------------------------------------------------------------------
-
-def unet_sd():
-    return UNet2DConditionModel(
-        sample_size=8, block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4, attention_head_dim=2,
-        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"), up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
-        cross_attention_dim=12)
-
-
-def unet_sdxl():
-    return UNet2DConditionModel(
-        sample_size=8, block_out_channels=(8, 16), layers_per_block=2, norm_num_groups=4, attention_head_dim=(2, 4),
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        transformer_layers_per_block=(1, 2), cross_attention_dim=20, use_linear_projection=True,
-        addition_embed_type="text_time", addition_time_embed_dim=4, projection_class_embeddings_input_dim=32)
-
-
-def clip(width, projection=False):
-    config = CLIPTextConfig(hidden_size=width, intermediate_size=2 * width, num_hidden_layers=2, num_attention_heads=2,
-                            vocab_size=20, projection_dim=width, bos_token_id=18, eos_token_id=19)
-    return (CLIPTextModelWithProjection if projection else CLIPTextModel)(config)
-
-
-def build(name):
-    torch.manual_seed(0)
-    if name == "sd":
-        return {"unet": unet_sd(), "text_encoder": clip(12)}
-    return {"unet": unet_sdxl(), "text_encoder": clip(8), "text_encoder_2": clip(12, projection=True)}
-
-
-def is_layer(module):
-    return isinstance(module, (torch.nn.Linear, torch.nn.Conv2d))
-
-
-def path_of(component, name):
-    """transformers 5 drops "text_model." from CLIPTextModel; files and our models have it."""
-    top = name.startswith("text_model.") or name.startswith("text_projection")
-    return name if component == "unet" or top else "text_model." + name
-
-
-def layers_of(models):
-    """{(component, path): weight shape}, in the order of the walk through modules()."""
-    return {(component, path_of(component, name)): tuple(module.weight.shape)
-            for component, model in models.items() for name, module in model.named_modules() if is_layer(module)}
-
-
-class Truth:
-    """The matrices of every layer of a target."""
-
-    def __init__(self, name):
-        self.name = name
-        self.layers = layers_of(build(name))
-        self.number = {key: n for n, key in enumerate(sorted(self.layers))}
-
-    def matrix(self, key, half, rank=RANK):
-        shape = self.layers[key]
-        kernel = shape[2:]
-        wanted = (shape[0], rank) + (1,) * len(kernel) if half else (rank, shape[1]) + kernel
-        i = torch.arange(math.prod(wanted))
-        return (((5 * i + 3 * self.number[key] + 7 * half) % 17 - 8) / 16).reshape(wanted).float()
-
-    def pick(self, *endings, component=None):
-        return [k for k in self.layers if k[1].endswith(endings) and component in (None, k[0])]
 
 
 ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
 TEXT = ("q_proj", "k_proj", "v_proj", "out_proj")
 
 
-# ---- what the files hold ----------------------------------------------------------------------------------------------
+# ---- what the files hold ---------------------------------------------------------------------------------------------
 
 EXPECTED = {"targets": {}, "files": {}}
 
@@ -215,7 +151,7 @@ def peft_folders(truth):
         expect(f"peft_folder/{component}", truth, keys, "peft", alphas=alphas)
 
 
-# ---- kohya --------------------------------------------------------------------------------------------------------------
+# ---- kohya -----------------------------------------------------------------------------------------------------------
 
 def kohya(truth, keys, name_of):
     tensors = {}
@@ -299,23 +235,7 @@ def assert_diffusers_reads(file, truth, keys):
         assert torch.equal(found, truth.matrix((component, path), 0)), (component, path)
 
 
-# ---- cloneofsimo --------------------------------------------------------------------------------------------------------
-
-def walk(model, classes, kinds=(torch.nn.Linear,)):
-    """Layers below modules of these classes: modules() of the model, then named_modules() of each."""
-    names = {id(module): name for name, module in model.named_modules()}
-    return [names[id(layer)] for above in model.modules() if type(above).__name__ in classes
-            for layer in above.modules() if isinstance(layer, kinds)]
-
-
-def registered_as_of_old(model):
-    """Until 2023 a transformer block registered its feed-forward layers before its second attention."""
-    for module in model.modules():
-        if type(module).__name__ == "BasicTransformerBlock":
-            order = sorted(module._modules, key=lambda name: {"attn1": 0, "ff": 1}.get(name, 2))
-            module._modules = {name: module._modules[name] for name in order}
-    return model
-
+# ---- cloneofsimo -----------------------------------------------------------------------------------------------------
 
 def cloneofsimo(truth, component, paths):
     tensors, metadata = {}, {}
@@ -359,7 +279,7 @@ def cloneofsimo_files(truth):
     expect("textreg.safetensors", truth, [("unet", p) for p in paths] + text_keys, "cloneofsimo")
 
 
-# ---- other adapters, embeddings -------------------------------------------------------------------------------------------
+# ---- other adapters, embeddings --------------------------------------------------------------------------------------
 
 def refused_files(truth):
     key = truth.pick("attn1.to_q", component="unet")[0]
@@ -384,6 +304,7 @@ def embedding_files():
     torch.save(two, folder / "bare.pt")
     torch.save({"string_to_token": {"*": torch.tensor(265)}, "string_to_param": {"*": two.clone().requires_grad_()},
                 "name": "my-cat", "step": 499, "sd_checkpoint": "0123abcd", "sd_checkpoint_name": "model"}, folder / "webui.pt")
+    torch.save({"string_to_token": {"<sks>": torch.tensor(265)}, "string_to_param": {"<sks>": two}}, folder / "named.pt")
     save({"emb_params": two}, "embeddings/ink_style.safetensors")
     torch.save({"string_to_token": {"*": torch.tensor(265)},
                 "string_to_param": torch.nn.ParameterDict({"*": torch.nn.Parameter(two.clone())})}, folder / "original.pt")
@@ -397,66 +318,6 @@ def embedding_files():
     (OUT / "refused/catversion/adapter_config.json").write_text(json.dumps({"config": {"architecture": "prefix_tuning"}}))
     torch.save({"prefix_tuning.prefix_tunings.p.self_prefix.control_trans": torch.ones(4)},
                OUT / "refused/catversion/pytorch_adapter.bin")
-
-
-# ---- our files, in their hands --------------------------------------------------------------------------------------------
-
-def check_pipeline_file(file, truth, pipeline):
-    """load_lora_weights' parts, then scale · B · A of every layer against the truth."""
-    models = build(truth.name)
-    with open(file.with_suffix(".json")) as stream:
-        alphas = json.load(stream)
-    state, network_alphas, metadata = pipeline.lora_state_dict(str(file), unet_config=models["unet"].config,
-                                                               return_lora_metadata=True)
-    pipeline.load_lora_into_unet(state, network_alphas, models["unet"], metadata=metadata)
-    for component in models:
-        if component != "unet":
-            pipeline.load_lora_into_text_encoder(state, network_alphas, models[component], prefix=component, metadata=metadata)
-    seen = set()
-    for component, model in models.items():
-        for name, module in model.named_modules():
-            if not getattr(module, "lora_A", None):
-                continue
-            key = (component, path_of(component, name))
-            adapter = next(iter(module.lora_A))
-            delta = module.get_delta_weight(adapter)
-            rank = module.r[adapter]
-            up, down = truth.matrix(key, 1, rank), truth.matrix(key, 0, rank)
-            wanted = (up.flatten(1) @ down.flatten(1)).reshape(delta.shape) * alphas[".".join(key)] / rank
-            assert torch.allclose(delta, wanted, atol=1e-5), (file.name, key, (delta - wanted).abs().max())
-            seen.add(".".join(key))
-    assert seen == set(alphas), (file.name, set(alphas) ^ seen)
-    print(f"{file.name}: {len(seen)} layers as expected")
-
-
-def check_cloneofsimo_file(file, truth):
-    with open(file.with_suffix(".json")) as stream:
-        alphas = json.load(stream)
-    paths = walk(registered_as_of_old(build("sd")["unet"]), {"CrossAttention", "Attention", "GEGLU"})
-    assert {f"unet.{p}" for p in paths} == set(alphas)
-    tensors = load_file(file)
-    for i, path in enumerate(paths):
-        up, down = truth.matrix(("unet", path), 1) * alphas[f"unet.{path}"] / RANK, truth.matrix(("unet", path), 0)
-        assert torch.equal(tensors[f"unet:{i}:up"], up.half()) and torch.equal(tensors[f"unet:{i}:down"], down.half()), path
-    print(f"{file.name}: {len(paths)} layers as expected")
-
-
-def check_embeddings(folder):
-    assert torch.equal(load_file(folder / "learned_embeds.safetensors")["<cat-toy>"], torch.arange(24).reshape(2, 12) / 8)
-    towers = load_file(folder / "two_towers.safetensors")
-    assert {k: tuple(v.shape) for k, v in towers.items()} == {"clip_l": (2, 8), "clip_g": (2, 12)}
-    print("embeddings: as expected")
-
-
-def check(folder):
-    for name, pipeline in (("sd", StableDiffusionPipeline), ("sdxl", StableDiffusionXLPipeline)):
-        truth = Truth(name)
-        for file in sorted(folder.glob(f"{name}_*.safetensors")):
-            if "cloneofsimo" in file.name:
-                check_cloneofsimo_file(file, truth)
-            else:
-                check_pipeline_file(file, truth, pipeline)
-    check_embeddings(folder)
 
 
 def main():
