@@ -14,6 +14,7 @@
 #include "framework/core/atomic_file.h"
 #include "framework/core/error.h"
 #include "framework/files/tensor_view.h"
+#include "tests/framework/files/little_endian.h"
 
 /// A reference file made by make_references.py.
 inline std::filesystem::path reference(const std::string& name) {
@@ -23,14 +24,6 @@ inline std::filesystem::path reference(const std::string& name) {
 inline std::string content(const std::filesystem::path& path) { return atelier::read_text_file(path); }
 
 inline std::span<const std::byte> as_bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
-
-/// An integer as the file formats have it: little-endian.
-template <typename Integer>
-std::string little_endian(Integer value) {
-  std::string bytes(sizeof value, '\0');
-  std::memcpy(bytes.data(), &value, sizeof value);
-  return bytes;
-}
 
 /// The text of the Error that `action` throws, or "" when it throws none. Any other exception fails the test.
 inline std::string error_of(const std::function<void()>& action) {
