@@ -37,7 +37,7 @@ Json read_object(const fs::path& path, const std::string& what) {
                  .found = fs::exists(path.parent_path()) ? "no such file" : "no such folder",
                  .expected = what});
   }
-  auto json = read_json_file(path);
+  auto json = read_python_json_file(path);
   if (!json.is_object()) throw Error({.where = path.string(), .found = "no object", .expected = what});
   return json;
 }
