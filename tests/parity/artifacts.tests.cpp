@@ -1,0 +1,61 @@
+// A LoRA and a learned token as diffusers saves and applies them (make_artifact_reference.py).
+#include <catch2/catch.hpp>
+
+#include "framework/files/safetensors.h"
+#include "tests/parity/comparison.h"
+#include "tests/parity/probe.h"
+#include "tests/support/temporary_folder.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kFolder = fs::path(ATELIER_SOURCE_DIR) / "tests/parity/artifacts";
+
+std::vector<std::string> command(const TemporaryFolder& out) {
+  const std::string side = std::to_string(8 * 8);  // 8 latents of 8 pixels
+  return {"sample", "--model", (models_folder() / "sd21").string(), "--prompt", "a {} photo", "--steps", "10",
+          "--guidance", "3", "--scheduler", "ddim", "--seed", "5", "--size", side + "x" + side, "--threads", "1",
+          "--out", (out / "pictures").string(), "--latents-out", (out / "latents.safetensors").string()};
+}
+
+double deviation_of(const TemporaryFolder& out) {
+  const auto ours = atelier::read_safetensors(out / "latents.safetensors").tensors;
+  const auto theirs = atelier::read_safetensors(kFolder / "expected_latents.safetensors").tensors;
+  return deviation(values_of(ours.at("latents")), values_of(theirs.at("latents")));
+}
+
+}  // namespace
+
+TEST_CASE("A LoRA with weight and a learned token act as in diffusers", "[parity][artifacts]") {
+  const TemporaryFolder out;
+  auto arguments = command(out);
+  arguments.insert(arguments.end(), {"--artifact", (kFolder / "learned_embeds.safetensors").string(), "--artifact",
+                                     (kFolder / "pytorch_lora_weights.safetensors").string() + ":0.7"});
+  const Outcome outcome = run_atelier(arguments);
+  INFO(outcome.err);
+  REQUIRE(outcome.status == 0);
+  CHECK(deviation_of(out) < 1e-4);
+  CHECK(fs::exists(out / "pictures/000_a_cat_toy_photo/000.png"));
+}
+
+TEST_CASE("Another weight of the LoRA gives another picture", "[parity][artifacts]") {
+  const TemporaryFolder out;
+  auto arguments = command(out);
+  arguments.insert(arguments.end(), {"--artifact", (kFolder / "learned_embeds.safetensors").string(), "--artifact",
+                                     (kFolder / "pytorch_lora_weights.safetensors").string() + ":0.6"});
+  REQUIRE(run_atelier(arguments).status == 0);
+  CHECK(deviation_of(out) > 1e-3);
+}
+
+TEST_CASE("A LoRA of another base model is refused by name", "[parity][artifacts]") {
+  const TemporaryFolder out;
+  auto arguments = command(out);
+  arguments[2] = (models_folder() / "sd15").string();
+  arguments[4] = "a photo";
+  arguments.insert(arguments.end(), {"--artifact", (kFolder / "pytorch_lora_weights.safetensors").string()});
+  const Outcome outcome = run_atelier(arguments);
+  CHECK(outcome.status == 1);
+  CHECK(outcome.err.find("pytorch_lora_weights.safetensors") != std::string::npos);
+  CHECK_FALSE(fs::exists(out / "pictures"));
+}
