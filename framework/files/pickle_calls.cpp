@@ -4,17 +4,16 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <optional>
 
 #include "framework/core/error.h"
+#include "framework/files/pickle_objects.h"
 #include "framework/files/quote.h"
 
 namespace atelier {
 namespace {
 
 constexpr std::size_t kMaxDimensions = 64;  // as in torch
-constexpr std::size_t kMaxEncoded = 64;     // bytes of a numpy scalar; longer texts stay opaque
 constexpr std::size_t kMinExpansion = 1u << 20;
 
 using Handler = PickleNodeId (*)(PickleTree&, PickleNodeId function, PickleNodeId arguments, const PickleSite&);
@@ -40,25 +39,6 @@ std::optional<Dtype> storage_dtype(const PickleNode& type) {
     if (row.name == type.text) return row.dtype;
   }
   return std::nullopt;
-}
-
-bool rebuilds_tensor(const PickleNode& function) {
-  return function.kind == PickleKind::global && function.module.starts_with("torch") &&
-         function.text.starts_with("_rebuild");
-}
-
-PickleNodeId make_opaque(PickleTree& tree, PickleNodeId function, PickleNodeId arguments, bool lost_tensor = false) {
-  PickleNode node;
-  node.kind = PickleKind::opaque;
-  const PickleNode& called = tree.nodes[function];
-  node.type = called.kind == PickleKind::global ? function : called.type;  // so that a type is always a global
-  node.arguments = arguments;
-  node.lost_tensor = lost_tensor || rebuilds_tensor(called);
-  return tree.add(std::move(node));
-}
-
-const PickleNode& argument(const PickleTree& tree, PickleNodeId arguments, std::size_t index) {
-  return tree.nodes[tree.nodes[arguments].items[index]];
 }
 
 /// The integers of a size or a stride.
@@ -121,19 +101,19 @@ void check_extent(PickleTensor& tensor, const PickleStorage& storage, const Pick
 PickleNodeId rebuild_tensor(PickleTree& tree, PickleNodeId function, PickleNodeId arguments, const PickleSite& site) {
   const std::size_t count = tree.nodes[arguments].items.size();
   if (count != 6 && count != 7) site.fail(fmt::format("_rebuild_tensor_v2 of {} arguments", count), "6 or 7");
-  const PickleNode& storage = argument(tree, arguments, 0);
+  const PickleNode& storage = pickle_argument(tree, arguments, 0);
   if (storage.kind == PickleKind::opaque) {
-    return make_opaque(tree, storage.type == kNoPickleNode ? function : storage.type, arguments, true);
+    return make_opaque_pickle(tree, storage.type == kNoPickleNode ? function : storage.type, arguments, true);
   }
   if (storage.kind != PickleKind::storage) site.fail("a tensor without a storage");
-  const PickleNode& offset = argument(tree, arguments, 1);
+  const PickleNode& offset = pickle_argument(tree, arguments, 1);
   if (offset.kind != PickleKind::integer) site.fail("a tensor whose offset is no integer");
   PickleTensor tensor;
   tensor.storage = static_cast<std::size_t>(storage.integer);
   tensor.offset = offset.integer;
   tensor.view.dtype = tree.storages[tensor.storage].dtype;
-  tensor.view.shape = integers(tree, argument(tree, arguments, 2), site, "size");
-  tensor.view.strides = integers(tree, argument(tree, arguments, 3), site, "stride");
+  tensor.view.shape = integers(tree, pickle_argument(tree, arguments, 2), site, "size");
+  tensor.view.strides = integers(tree, pickle_argument(tree, arguments, 3), site, "stride");
   if (tensor.view.shape.size() != tensor.view.strides.size()) site.fail("a size and a stride of different lengths");
   check_extent(tensor, tree.storages[tensor.storage], tree, site);
   tree.tensors.push_back(std::move(tensor));
@@ -147,10 +127,10 @@ PickleNodeId rebuild_tensor(PickleTree& tree, PickleNodeId function, PickleNodeI
 PickleNodeId rebuild_parameter(PickleTree& tree, PickleNodeId function, PickleNodeId arguments,
                                const PickleSite& site) {
   if (tree.nodes[arguments].items.empty()) site.fail("_rebuild_parameter without arguments", "a tensor");
-  const PickleNode& data = argument(tree, arguments, 0);
+  const PickleNode& data = pickle_argument(tree, arguments, 0);
   if (data.kind == PickleKind::tensor || data.lost_tensor) return tree.nodes[arguments].items[0];
   if (data.kind != PickleKind::opaque) site.fail("a parameter that is no tensor");
-  return make_opaque(tree, data.type == kNoPickleNode ? function : data.type, arguments, true);
+  return make_opaque_pickle(tree, data.type == kNoPickleNode ? function : data.type, arguments, true);
 }
 
 /// () or, from old files, ([[key, value], …],).
@@ -160,7 +140,7 @@ PickleNodeId ordered_dict(PickleTree& tree, PickleNodeId function, PickleNodeId 
   const auto& given = tree.nodes[arguments].items;
   if (given.empty()) return tree.add(std::move(node));
   const PickleNode& list = tree.nodes[given[0]];
-  if (given.size() != 1 || list.kind != PickleKind::list) return make_opaque(tree, function, arguments);
+  if (given.size() != 1 || list.kind != PickleKind::list) return make_opaque_pickle(tree, function, arguments);
   charge(tree, list.items.size(), site);
   for (const PickleNodeId item : list.items) {
     const PickleNode& pair = tree.nodes[item];
@@ -174,91 +154,10 @@ PickleNodeId ordered_dict(PickleTree& tree, PickleNodeId function, PickleNodeId 
 PickleNodeId first_argument(PickleTree& tree, PickleNodeId function, PickleNodeId arguments,
                             const PickleSite& /*site*/) {
   const auto& given = tree.nodes[arguments].items;
-  if (given.empty()) return make_opaque(tree, function, arguments);
+  if (given.empty()) return make_opaque_pickle(tree, function, arguments);
   const PickleKind kind = tree.nodes[given[0]].kind;
   const bool known = kind == PickleKind::tuple || kind == PickleKind::list || kind == PickleKind::text;
-  return known ? given[0] : make_opaque(tree, function, arguments);
-}
-
-/// _codecs.encode(text, "latin1"): how protocol 2 writes bytes. Each character is one byte.
-PickleNodeId encode(PickleTree& tree, PickleNodeId function, PickleNodeId arguments, const PickleSite& /*site*/) {
-  const auto& given = tree.nodes[arguments].items;
-  if (given.size() != 2) return make_opaque(tree, function, arguments);
-  const PickleNode& text = tree.nodes[given[0]];
-  const PickleNode& codec = tree.nodes[given[1]];
-  if (text.kind != PickleKind::text || codec.text != "latin1" || text.text.size() > 2 * kMaxEncoded) {
-    return make_opaque(tree, function, arguments);
-  }
-  std::string bytes;
-  for (std::size_t i = 0; i < text.text.size(); ++i) {
-    const auto lead = static_cast<unsigned char>(text.text[i]);
-    if (lead < 0x80) {
-      bytes += static_cast<char>(lead);
-    } else if ((lead == 0xc2 || lead == 0xc3) && i + 1 < text.text.size()) {  // U+0080 to U+00FF
-      bytes += static_cast<char>((lead << 6 | (static_cast<unsigned char>(text.text[++i]) & 0x3f)) & 0xff);
-    } else {
-      return make_opaque(tree, function, arguments);
-    }
-  }
-  PickleNode node;
-  node.kind = PickleKind::bytes;
-  node.text = tree.converted.emplace_back(std::move(bytes));
-  return tree.add(std::move(node));
-}
-
-template <typename Number>
-Number read_number(std::string_view bytes) {
-  Number value{};
-  std::memcpy(&value, bytes.data(), sizeof value);
-  return value;
-}
-
-/// The value of little-endian bytes of numpy's type `code`; false when we do not read that type.
-bool read_scalar(std::string_view code, std::string_view bytes, PickleNode& node) {
-  if (code.size() != 2 || bytes.size() != static_cast<std::size_t>(code[1] - '0')) return false;
-  const char kind = code[0];
-  const std::size_t size = bytes.size();
-  if (kind == 'f' && (size == 4 || size == 8)) {
-    node.kind = PickleKind::real;
-    node.real = size == 4 ? static_cast<double>(read_number<float>(bytes)) : read_number<double>(bytes);
-    return true;
-  }
-  if (size != 1 && size != 2 && size != 4 && size != 8) return false;
-  std::uint64_t value = 0;
-  std::memcpy(&value, bytes.data(), size);
-  if (kind == 'i') {
-    const auto shift = static_cast<int>(64 - 8 * size);
-    node.integer = static_cast<std::int64_t>(value << shift) >> shift;
-  } else if ((kind == 'u' && value <= static_cast<std::uint64_t>(INT64_MAX)) || (kind == 'b' && value <= 1)) {
-    node.integer = static_cast<std::int64_t>(value);
-  } else {
-    return false;
-  }
-  node.kind = kind == 'b' ? PickleKind::boolean : PickleKind::integer;
-  return true;
-}
-
-/// numpy's scalar(dtype, bytes), where the dtype is an opaque numpy.dtype("f8", …) whose state tells the byte order.
-PickleNodeId numpy_scalar(PickleTree& tree, PickleNodeId function, PickleNodeId arguments, const PickleSite& /*site*/) {
-  const auto& given = tree.nodes[arguments].items;
-  if (given.size() != 2) return make_opaque(tree, function, arguments);
-  const PickleNode& dtype = tree.nodes[given[0]];
-  const PickleNode& bytes = tree.nodes[given[1]];
-  const bool is_dtype = dtype.kind == PickleKind::opaque && dtype.type != kNoPickleNode &&
-                        qualified_name(tree.nodes[dtype.type]) == "numpy.dtype" &&
-                        !tree.nodes[dtype.arguments].items.empty();
-  if (!is_dtype || (bytes.kind != PickleKind::bytes && bytes.kind != PickleKind::text)) {
-    return make_opaque(tree, function, arguments);
-  }
-  if (dtype.state != kNoPickleNode) {
-    const auto& state = tree.nodes[dtype.state].items;
-    if (state.size() > 1 && tree.nodes[state[1]].text == ">") return make_opaque(tree, function, arguments);
-  }
-  PickleNode node;
-  if (!read_scalar(argument(tree, dtype.arguments, 0).text, bytes.text, node)) {
-    return make_opaque(tree, function, arguments);
-  }
-  return tree.add(std::move(node));
+  return known ? given[0] : make_opaque_pickle(tree, function, arguments);
 }
 
 Handler handler_of(const PickleNode& global) {
@@ -272,9 +171,9 @@ Handler handler_of(const PickleNode& global) {
                                                  {"collections", "OrderedDict", ordered_dict},
                                                  {"torch", "Size", first_argument},
                                                  {"torch", "device", first_argument},
-                                                 {"_codecs", "encode", encode},
-                                                 {"numpy.core.multiarray", "scalar", numpy_scalar},
-                                                 {"numpy._core.multiarray", "scalar", numpy_scalar}}};
+                                                 {"_codecs", "encode", encode_pickle_text},
+                                                 {"numpy.core.multiarray", "scalar", read_numpy_scalar},
+                                                 {"numpy._core.multiarray", "scalar", read_numpy_scalar}}};
   for (const auto& row : kHandlers) {
     if (row.module == global.module && row.name == global.text) return row.handler;
   }
@@ -290,27 +189,28 @@ PickleNodeId call_pickle_global(PickleTree& tree, PickleNodeId function, PickleN
     site.fail("a call of something that is no name");
   if (tree.nodes[arguments].kind != PickleKind::tuple) site.fail("a call without a tuple of arguments");
   const Handler handler = called.kind == PickleKind::global ? handler_of(called) : nullptr;
-  return handler == nullptr ? make_opaque(tree, function, arguments) : handler(tree, function, arguments, site);
+  return handler == nullptr ? make_opaque_pickle(tree, function, arguments) : handler(tree, function, arguments, site);
 }
 
 PickleNodeId load_persistent_id(PickleTree& tree, PickleNodeId id, const PickleSite& site) {
   const PickleNode& tuple = tree.nodes[id];
   const std::size_t count = tuple.items.size();
   if (tuple.kind != PickleKind::tuple || count == 0) site.fail("a persistent id that is no tuple");
-  const std::string_view what = argument(tree, id, 0).text;
+  const std::string_view what = pickle_argument(tree, id, 0).text;
   if (what == "module" && count > 1) return tuple.items[1];  // the legacy container's way to name a class
   if (what != "storage" || (count != 5 && count != 6))
     site.fail("a persistent id that is no storage", "(storage, class, key, location, numel)");
-  const PickleNode& type = argument(tree, id, 1);
-  const PickleNode& key = argument(tree, id, 2);
-  const PickleNode& numel = argument(tree, id, 4);
+  const PickleNode& type = pickle_argument(tree, id, 1);
+  const PickleNode& key = pickle_argument(tree, id, 2);
+  const PickleNode& numel = pickle_argument(tree, id, 4);
   if (type.kind != PickleKind::global || key.kind != PickleKind::text || numel.kind != PickleKind::integer ||
       numel.integer < 0) {
     site.fail("a damaged persistent id", "(storage, class, key, location, numel)");
   }
-  if (count == 6 && argument(tree, id, 5).kind != PickleKind::none) site.fail("a view of a storage", "a whole storage");
+  if (count == 6 && pickle_argument(tree, id, 5).kind != PickleKind::none)
+    site.fail("a view of a storage", "a whole storage");
   const auto dtype = storage_dtype(type);
-  if (!dtype) return make_opaque(tree, tuple.items[1], id);
+  if (!dtype) return make_opaque_pickle(tree, tuple.items[1], id);
 
   PickleNode node;
   node.kind = PickleKind::storage;

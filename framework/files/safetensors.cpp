@@ -73,7 +73,8 @@ void check_dimensions(const HeaderEntry& entry, const std::string& where) {
   for (const std::uint64_t dimension : entry.shape) {
     if (dimension > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) ||
         __builtin_mul_overflow(product, std::max<std::int64_t>(static_cast<std::int64_t>(dimension), 1), &product)) {
-      fail(where, entry, fmt::format("the shape [{}]", fmt::join(entry.shape, ", ")), "dimensions below 2^63");
+      fail(where, entry, fmt::format("the shape [{}]", fmt::join(entry.shape, ", ")),
+           "dimensions whose product, zeros aside, is below 2^63");
     }
   }
 }

@@ -207,9 +207,9 @@ TEST_CASE("safetensors_malformed_shape_overflows_64_bits_also_before_a_zero_dime
   }
   // The reference takes these, since nothing overflows after a zero; our shapes are signed and are multiplied up.
   CHECK_THAT(header_refusal(R"({"a":)" + entry("F32", "[0,18446744073709551615]", "[0,0]") + "}", ""),
-             Contains("below 2^63"));
+             Contains("zeros aside"));
   CHECK_THAT(header_refusal(R"({"a":)" + entry("F32", "[0,4294967296,4294967296]", "[0,0]") + "}", ""),
-             Contains("below 2^63"));
+             Contains("zeros aside"));
 }
 
 TEST_CASE("safetensors_malformed_sub_byte_dtype_does_not_fill_whole_bytes", "[files][safetensors]") {
