@@ -23,7 +23,7 @@ Tensor Conv2d::convolve(const Tensor& x) const {
                       geometry_.padding);
   }
   if (!packed_from_.is_same(weight)) {  // not packed yet, or the weight was replaced
-    packed_ = onednn::pack_conv2d(weight, geometry_.stride, geometry_.padding);
+    packed_ = onednn::pack_conv2d(weight, x.sizes(), geometry_.stride, geometry_.padding);
     packed_from_ = weight;
   }
   return onednn::conv2d(x, packed_, bias, geometry_.stride, geometry_.padding);

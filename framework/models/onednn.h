@@ -8,7 +8,8 @@ namespace atelier::onednn {
 
 /// Whether a convolution of x with this weight can use prepacked weights: CPU, float32 or bfloat16, no gradient.
 [[nodiscard]] bool packs(const Tensor& x, const Tensor& weight);
-[[nodiscard]] Tensor pack_conv2d(const Tensor& weight, std::int64_t stride, std::int64_t padding);
+[[nodiscard]] Tensor pack_conv2d(const Tensor& weight, at::IntArrayRef input_size, std::int64_t stride,
+                                 std::int64_t padding);
 [[nodiscard]] Tensor conv2d(const Tensor& x, const Tensor& packed, const Tensor& bias, std::int64_t stride,
                             std::int64_t padding);
 
