@@ -29,9 +29,8 @@ class Conv2d {
   [[nodiscard]] Tensor convolve(const Tensor& x) const;
 
   Geometry geometry_;
-  // The weight in oneDNN's blocked layout, made at the second call that needs no gradient; plain weights are reordered
+  // The weight in oneDNN's blocked layout, made at the first call that needs no gradient; plain weights are reordered
   // at every call (measured: a third of an SD 1.5 UNet call).
-  mutable bool called_ = false;
   mutable Tensor packed_;
   mutable Tensor packed_from_;
 };

@@ -46,7 +46,6 @@ TEST_CASE("sampling twice with one seed gives the same bits", "[sampling][sample
   std::size_t steps = 0;
   const Tensor first = sample(session, {3}, "ddim", &steps);
   CHECK(steps == 6);
-  // The first call of a layer runs without packed weights, later ones with them: the bits agree.
   CHECK(at::equal(first, sample(session, {3}, "ddim")));
 }
 
