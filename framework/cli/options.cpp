@@ -1,8 +1,10 @@
 #include "framework/cli/options.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -42,7 +44,8 @@ CLI::Option* check_path(CLI::Option* option, const char* type_name, const char* 
     const fs::path path(text);
     std::error_code error;
     if (!fs::exists(path, error)) return fmt::format("'{}' does not exist; expected {}", text, expected);
-    return fits(path) ? std::string{} : fmt::format("'{}' is something else; expected {}", text, expected);
+    const char* kind = fs::is_directory(path) ? "a folder" : "a file";
+    return fits(path) ? std::string{} : fmt::format("'{}' is {}; expected {}", text, kind, expected);
   });
 }
 
@@ -109,11 +112,29 @@ void add_file_pairs(CLI::App& app, FilePairs& files) {
 void check_output(const std::string& option, const std::string& path) {
   const fs::path folder = fs::path(path).parent_path();
   if (path.empty()) refuse(option, "an empty name", "a file to write");
-  if (!folder.empty() && !fs::is_directory(folder)) {
-    refuse(option, fmt::format("'{}': the folder does not exist", path), {},
+  check_output_folder(option, folder.empty() ? "." : folder);
+  std::error_code error;
+  if (!folder.empty() && !fs::exists(folder, error)) {
+    refuse(option, fmt::format("'{}': the folder does not exist", path), "a folder that exists",
            fmt::format("make it: mkdir -p {}", folder.string()));
   }
-  if (fs::is_directory(path)) refuse(option, fmt::format("'{}' is a folder", path), "a file to write");
+  if (fs::is_directory(path, error)) refuse(option, fmt::format("'{}' is a folder", path), "a file to write");
+  if (fs::exists(path, error) && !fs::is_regular_file(path, error)) {
+    refuse(option, fmt::format("'{}' is a device or a pipe", path), "a file to write");
+  }
+}
+
+void check_output_folder(const std::string& option, const fs::path& path) {
+  std::error_code error;
+  fs::path existing = fs::absolute(path, error).lexically_normal();
+  while (existing.has_relative_path() && !fs::exists(existing, error)) existing = existing.parent_path();
+  if (!fs::is_directory(existing, error)) {
+    refuse(option, fmt::format("'{}' is not a folder", existing.string()), "a folder", "choose another place");
+  }
+  if (::access(existing.c_str(), W_OK | X_OK) != 0) {
+    refuse(option, fmt::format("'{}': {}", existing.string(), errno_text(errno)), "a folder that can be written to",
+           "choose another place");
+  }
 }
 
 void check_file_pairs(const FilePairs& files) {
@@ -156,7 +177,8 @@ Size parse_size(const std::string& option, const std::string& text, int multiple
   const auto fits = [&](int side) { return side >= 1 && side <= kLargest && side % multiple == 0; };
   if (width && height && fits(*width) && fits(*height)) return {.width = *width, .height = *height};
   refuse(option, fmt::format("'{}'", text),
-         fmt::format("WIDTHxHEIGHT{}, e.g. 512x512", multiple == 1 ? "" : fmt::format(", multiples of {}", multiple)));
+         fmt::format("WIDTHxHEIGHT, {} up to {}, e.g. 512x512",
+                     multiple == 1 ? "numbers" : fmt::format("multiples of {}", multiple), kLargest));
 }
 
 WeightedPath parse_weighted_path(const std::string& option, const std::string& text) {

@@ -36,8 +36,10 @@ struct FilePairs {
 void add_file_pairs(CLI::App& app, FilePairs& files);
 /// Throws a usage Error when the files do not pair up, an output is named twice, or its folder does not exist.
 void check_file_pairs(const FilePairs& files);
-/// Throws a usage Error when `path` cannot become a file: no folder to hold it, or a folder itself.
+/// Throws a usage Error when `path` cannot become a file: no folder to hold it, a folder itself, or a device.
 void check_output(const std::string& option, const std::string& path);
+/// Throws a usage Error when `path` is not, and cannot be made, a folder to write in.
+void check_output_folder(const std::string& option, const std::filesystem::path& path);
 
 /// `--set KEY=VALUE`, several times. A VALUE that is a JSON number, boolean, null, list or string is that; anything
 /// else is text. Throws a usage Error for a missing '=', an empty key, or a key given twice.

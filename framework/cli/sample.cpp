@@ -74,9 +74,7 @@ void check(const What& what, const How& how) {
     refuse("--reward-guidance", "no --base-prompt",
            "the prompt of the base model, which the reward is measured against");
   }
-  if (fs::exists(what.out) && !fs::is_directory(what.out)) {
-    refuse("--out", fmt::format("'{}' is a file", what.out), "a folder");
-  }
+  check_output_folder("--out", what.out);
   check_base_model(what.base);
   if (how.latents_out) check_output("--latents-out", *how.latents_out);
 }

@@ -4,11 +4,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <map>
 #include <nlohmann/json.hpp>
 
+#include "framework/cli/prompts.h"
 #include "framework/core/error.h"
 #include "framework/core/file_descriptor.h"
 
@@ -17,12 +20,36 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string encode(const Json& job) {
-  try {
-    return job.dump();
-  } catch (const Json::type_error&) {
-    throw Error({.where = "command line", .found = "text that is not UTF-8", .expected = "UTF-8"}, ErrorKind::usage);
+/// The option that gives a key of the job.
+std::string option_of(std::string key) {
+  static const std::map<std::string, std::string> others{
+      {"prompts", "--prompt"}, {"artifacts", "--artifact"}, {"scheduler_set", "--set"}};
+  if (const auto other = others.find(key); other != others.end()) return other->second;
+  std::replace(key.begin(), key.end(), '_', '-');
+  return "--" + key;
+}
+
+void require_utf8(const std::string& option, const std::string& text) {
+  const std::size_t bad = find_invalid_utf8(text);
+  if (bad == std::string::npos) return;
+  throw Error({.where = option,
+               .found = fmt::format("byte 0x{:02x} at offset {}", static_cast<unsigned char>(text[bad]), bad),
+               .expected = "UTF-8"},
+              ErrorKind::usage);
+}
+
+void require_utf8(const std::string& option, const Json& value) {
+  if (value.is_string()) require_utf8(option, value.get_ref<const std::string&>());
+  if (!value.is_structured()) return;
+  for (const auto& [key, item] : value.items()) {
+    require_utf8(option, key);
+    require_utf8(option, item);
   }
+}
+
+std::string encode(const Json& job) {
+  for (const auto& [key, value] : job.items()) require_utf8(option_of(key), value);
+  return job.dump();
 }
 
 /// Stays open across execv (no MFD_CLOEXEC).

@@ -23,6 +23,16 @@ namespace {
                .advice = full ? "nothing was changed; free some space and call again" : "nothing was changed"});
 }
 
+/// A finished file is renamed to its name, which would replace a device or a pipe.
+void refuse_special(const std::filesystem::path& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode)) return;
+  throw Error({.where = path.string(),
+               .found = S_ISDIR(status.st_mode) ? "a folder" : "a device or a pipe",
+               .expected = "a file, or a name that is free",
+               .advice = "nothing was changed; choose another name"});
+}
+
 std::filesystem::path folder_of(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
 }
@@ -30,6 +40,7 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
 }  // namespace
 
 AtomicFile::AtomicFile(std::filesystem::path target) : target_(std::move(target)) {
+  refuse_special(target_);
   std::string name = (folder_of(target_) / fmt::format(".{}.XXXXXX", target_.filename().string())).string();
   file_ = FileDescriptor(::mkostemp(name.data(), O_CLOEXEC));
   if (!file_) fail(target_, "create a temporary file beside it", errno);

@@ -25,7 +25,7 @@ class Guard {
     using Event = Json::parse_event_t;
     if (event == Event::object_start || event == Event::array_start) {
       if (static_cast<std::size_t>(depth) >= kMaxDepth) {
-        throw Error({.where = where_, .found = "JSON nested deeper than 128 levels", .expected = ""});
+        throw Error({.where = where_, .found = "JSON nested deeper than 128 levels", .expected = "at most 128 levels"});
       }
       if (event == Event::object_start) keys_.emplace_back();
     } else if (event == Event::object_end) {

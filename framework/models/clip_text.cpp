@@ -50,7 +50,7 @@ ClipTextConfig parse_clip_text_config(const Json& config, const Weights& weights
   parsed.eos_token = reader.integer("eos_token_id", 49407);
   if (has_projection(reader, weights)) parsed.projection = encoder_size(reader, "projection_dim", 512);
   parsed.eps = reader.number("layer_norm_eps", 1e-5);
-  parsed.activation = parse_activation(reader.text("hidden_act", "quick_gelu"), weights.where());
+  parsed.activation = parse_activation(reader.text("hidden_act", "quick_gelu"), reader.where() + ": hidden_act");
   return parsed;
 }
 

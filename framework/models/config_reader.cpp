@@ -2,11 +2,20 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "framework/core/error.h"
 
 namespace atelier {
+
+std::string config_place(const std::string& weights) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  const fs::path path(weights);
+  const fs::path config = (fs::is_directory(path, ignored) ? path : path.parent_path()) / "config.json";
+  return fs::exists(path, ignored) && fs::is_regular_file(config, ignored) ? config.string() : weights;
+}
 
 void ConfigReader::fail(const char* key, const std::string& found, const std::string& expected) const {
   throw Error({.where = fmt::format("{}: {}", where_, key), .found = found, .expected = expected});
@@ -15,6 +24,12 @@ void ConfigReader::fail(const char* key, const std::string& found, const std::st
 const Json* ConfigReader::find(const char* key) const {
   const auto found = config_.find(key);
   return found == config_.end() || found->is_null() ? nullptr : &*found;
+}
+
+std::int64_t ConfigReader::bounded(const char* key, std::int64_t fallback, std::int64_t most) const {
+  const auto value = integer(key, fallback);
+  if (value < 1 || value > most) fail(key, std::to_string(value), fmt::format("an integer from 1 to {}", most));
+  return value;
 }
 
 bool ConfigReader::has(const char* key) const { return find(key) != nullptr; }

@@ -8,14 +8,19 @@
 
 namespace atelier {
 
+/// The config.json that stands beside weights, for errors; `weights` itself where there is none (single files).
+[[nodiscard]] std::string config_place(const std::string& weights);
+
 /// Typed look-ups in a component's config.json. Absent keys and nulls take the default that is passed; a value of another
 /// type is an error that names file and key.
 class ConfigReader {
  public:
-  /// `where` names the file in errors; `config` must outlive the reader.
-  ConfigReader(const Json& config, std::string where) : config_(config), where_(std::move(where)) {}
+  /// `where` is the weights' file or folder: errors name the config.json beside them. `config` must outlive the reader.
+  ConfigReader(const Json& config, const std::string& where) : config_(config), where_(config_place(where)) {}
 
   [[nodiscard]] std::int64_t integer(const char* key, std::int64_t fallback) const;
+  /// An integer from 1 to `most`.
+  [[nodiscard]] std::int64_t bounded(const char* key, std::int64_t fallback, std::int64_t most) const;
   [[nodiscard]] double number(const char* key, double fallback) const;
   [[nodiscard]] bool boolean(const char* key, bool fallback) const;
   [[nodiscard]] std::string text(const char* key, const std::string& fallback) const;

@@ -10,6 +10,9 @@
 namespace atelier {
 namespace {
 
+constexpr std::int64_t kMostLayers = 100;       // in a block
+constexpr std::int64_t kMostLatentPixels = 8192;  // a side
+
 /// What UNet2DConditionModel also offers and Stable Diffusion 1.x, 2.x and SDXL do not use.
 void refuse_other_architectures(const ConfigReader& reader) {
   reader.only("class_embed_type", nullptr);
@@ -77,6 +80,11 @@ std::vector<UNetConfig::Block> parse_blocks(const ConfigReader& reader) {
   const auto channels = reader.integers("block_out_channels", count, {320, 640, 1280, 1280});
   if (channels.size() != count) reader.fail("block_out_channels", "4 (the default)", std::to_string(count));
   const auto layers = reader.integers("layers_per_block", count, std::vector<std::int64_t>(count, 2));
+  for (const auto number : layers) {
+    if (number < 1 || number > kMostLayers) {
+      reader.fail("layers_per_block", std::to_string(number), fmt::format("integers from 1 to {}", kMostLayers));
+    }
+  }
   const char* heads_key = reader.has("num_attention_heads") ? "num_attention_heads" : "attention_head_dim";
   const auto heads = reader.integers(heads_key, count, std::vector<std::int64_t>(count, 8));
   const auto context = reader.integers("cross_attention_dim", count, std::vector<std::int64_t>(count, 1280));
@@ -126,7 +134,7 @@ UNetConfig parse_unet_config(const Json& config, const std::string& where) {
   UNetConfig unet;
   unet.in_channels = reader.integer("in_channels", 4);
   unet.out_channels = reader.integer("out_channels", 4);
-  unet.sample_size = reader.integer("sample_size", 64);
+  unet.sample_size = reader.bounded("sample_size", 64, kMostLatentPixels);
   unet.blocks = parse_blocks(reader);
   parse_up_path(reader, unet);
   unet.groups = reader.integer("norm_num_groups", 32);
@@ -136,7 +144,7 @@ UNetConfig parse_unet_config(const Json& config, const std::string& where) {
     }
   }
   unet.eps = reader.number("norm_eps", 1e-5);
-  unet.activation = parse_activation(reader.text("act_fn", "silu"), where + ": act_fn");
+  unet.activation = parse_activation(reader.text("act_fn", "silu"), reader.where() + ": act_fn");
   unet.linear_projection = reader.boolean("use_linear_projection", false);
   unet.center_input_sample = reader.boolean("center_input_sample", false);
   unet.cosine_first = reader.boolean("flip_sin_to_cos", true);

@@ -37,14 +37,14 @@ VAEConfig parse_vae_config(const Json& config, const std::string& where) {
   vae.in_channels = reader.integer("in_channels", 3);
   vae.out_channels = reader.integer("out_channels", 3);
   vae.latent_channels = reader.integer("latent_channels", 4);
-  vae.layers_per_block = reader.integer("layers_per_block", 1);
+  vae.layers_per_block = reader.bounded("layers_per_block", 1, 100);
   vae.groups = reader.integer("norm_num_groups", 32);
   for (const auto channels : vae.channels) {
     if (vae.groups < 1 || channels % vae.groups != 0) {
       reader.fail("norm_num_groups", std::to_string(vae.groups), "a divisor of every number of channels");
     }
   }
-  vae.activation = parse_activation(reader.text("act_fn", "silu"), where + ": act_fn");
+  vae.activation = parse_activation(reader.text("act_fn", "silu"), reader.where() + ": act_fn");
   vae.scaling_factor = reader.number("scaling_factor", 0.18215);
   vae.force_upcast = reader.boolean("force_upcast", true);
   vae.quant_conv = reader.boolean("use_quant_conv", true);

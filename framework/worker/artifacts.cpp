@@ -29,6 +29,18 @@ ModuleNames module_names(Session& session) {
   return names;
 }
 
+/// Calls `apply`, and puts the file in front of the place that an Error names.
+template <typename Apply>
+void in_file(const std::string& path, const Apply& apply) {
+  try {
+    apply();
+  } catch (const Error& error) {
+    Fault fault = error.fault();
+    fault.where = path + ": " + fault.where;
+    throw Error(std::move(fault), error.kind());
+  }
+}
+
 /// A token's vectors for each tower of the base.
 std::vector<Tensor> vectors_of(const EmbeddingFile& embedding, Session& session, const std::string& path) {
   std::vector<Tensor> vectors;
@@ -59,7 +71,8 @@ std::string add_token(Session& session, const EmbeddingFile& embedding, const Sa
     throw Error({.where = path, .found = "a learned token without a name", .expected = "a name for it",
                  .advice = "give it with --placeholder"}, ErrorKind::usage);
   }
-  session.add_token(token, vectors_of(embedding, session, path));
+  const auto vectors = vectors_of(embedding, session, path);
+  in_file(path, [&] { session.add_token(token, vectors); });
   return token;
 }
 
@@ -81,7 +94,8 @@ std::string apply_artifacts(Session& session, const SampleRequest& request) {
     for (const auto& file : request.artifacts) {
       const Artifact artifact = read_artifact(file.path, names, request.placeholder.value_or(""));
       for (const auto& embedding : artifact.embeddings) token = add_token(session, embedding, request, file.path);
-      if (artifact.lora) attach(session, *artifact.lora, file.weight * request.lora_scale);
+      if (!artifact.lora) continue;
+      in_file(file.path, [&] { attach(session, *artifact.lora, file.weight * request.lora_scale); });
     }
   }
   const std::string word = request.class_word.value_or("");

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "framework/core/error.h"
 #include "framework/core/progress.h"
@@ -45,25 +46,14 @@ class PromptSampler {
   PromptSampler(Session& session, const SampleRequest& request, PictureFolder& folder, Progress& progress)
       : session_(session), request_(request), folder_(folder), progress_(progress) {
     const auto& vae = session.vae().config();
-    const std::int64_t scale = vae.downscale();
-    const auto [width, height] = request.size.value_or(default_size(scale));
-    if (width % scale != 0 || height % scale != 0 || width < scale || height < scale) {
-      throw Error({.where = "--size", .found = fmt::format("{}x{}", width, height),
-                   .expected = fmt::format("multiples of {}, the pixels of one latent", scale)}, ErrorKind::usage);
-    }
-    width_ = width;
-    height_ = height;
-    shape_ = {vae.latent_channels, height / scale, width / scale};
+    std::tie(width_, height_) = request.size.value();
+    shape_ = {vae.latent_channels, height_ / vae.downscale(), width_ / vae.downscale()};
   }
 
-  /// `given` [n, 4, h, w]: initial latents of unit variance, or undefined. Returns the final latents.
+  /// The request has a size. `given` [n, 4, h, w]: initial latents of unit variance, or undefined. Returns the final latents.
   Tensor sample(std::size_t prompt, const Tensor& given);
 
  private:
-  [[nodiscard]] std::pair<std::int64_t, std::int64_t> default_size(std::int64_t scale) const {
-    const auto pixels = session_.unet().config().sample_size * scale;
-    return {pixels, pixels};
-  }
   [[nodiscard]] TextCondition unconditional(std::size_t prompt);
   [[nodiscard]] std::vector<Branch> branches(std::size_t prompt);
   [[nodiscard]] Tensor batch(std::size_t prompt, std::int64_t first, std::int64_t count, const Tensor& given);
@@ -136,15 +126,54 @@ Tensor PromptSampler::sample(std::size_t prompt, const Tensor& given) {
   return at::cat(all);
 }
 
+using PixelSize = std::pair<std::int64_t, std::int64_t>;  // width, height
+
+/// What --size says, else what the given latents say, else the model's own.
+PixelSize picture_size(Session& session, const SampleRequest& request, const Tensor& given) {
+  const auto scale = session.vae().config().downscale();
+  const auto own = session.unet().config().sample_size * scale;
+  PixelSize size = request.size.value_or(PixelSize{own, own});
+  if (size.first % scale != 0 || size.second % scale != 0 || size.first < scale || size.second < scale) {
+    throw Error({.where = "--size",
+                 .found = fmt::format("{}x{}", size.first, size.second),
+                 .expected = fmt::format("multiples of {}, the pixels of one latent", scale)},
+                ErrorKind::usage);
+  }
+  if (!given.defined()) return size;
+  const PixelSize drawn{given.size(3) * scale, given.size(2) * scale};
+  if (request.size && drawn != size) {
+    throw Error({.where = "--latents-in, --size",
+                 .found = fmt::format("latents for {}x{} pixels and --size {}x{}", drawn.first, drawn.second, size.first,
+                                      size.second),
+                 .expected = "the same size",
+                 .advice = "leave --size out"},
+                ErrorKind::usage);
+  }
+  return drawn;
+}
+
+/// Builds every part, so that a damaged model is found before anything is written.
+void build(Session& session) {
+  (void)session.unet();
+  (void)session.vae();
+  for (std::size_t tower = 0; tower < session.text_towers(); ++tower) {
+    (void)session.tokenizer(tower);
+    (void)session.text(tower);
+  }
+}
+
 /// `latents` of --latents-in, prompts and pictures stacked in order.
-Tensor read_latents(const std::string& path, const SampleRequest& request) {
+Tensor read_latents(const std::string& path, const SampleRequest& request, std::int64_t channels) {
   const auto content = read_named_tensors(path);
   const auto found = content.tensors.find("latents");
   const auto rows = static_cast<std::int64_t>(request.prompts.size()) * request.images;
-  if (found == content.tensors.end() || found->second.dim() != 4 || found->second.size(0) != rows) {
+  const bool present = found != content.tensors.end();
+  if (!present || found->second.dim() != 4 || found->second.size(0) != rows || found->second.size(1) != channels ||
+      found->second.numel() == 0) {
     throw Error({.where = path,
-                 .found = found == content.tensors.end() ? "no tensor `latents`" : describe(found->second.sizes(), found->second.scalar_type()),
-                 .expected = fmt::format("latents [{}, 4, h, w]: one row for each prompt and picture", rows)});
+                 .found = present ? "latents " + describe(found->second.sizes(), found->second.scalar_type())
+                                  : "no tensor `latents`",
+                 .expected = fmt::format("latents [{}, {}, h, w]: one row for each prompt and picture", rows, channels)});
   }
   return found->second;
 }
@@ -160,7 +189,11 @@ void run_sample(const Job& job) {
   Session session(base);
   const std::string phrase = apply_artifacts(session, request);
   SampleRequest filled = request.with_phrase(phrase);
-  const Tensor given = request.latents_in ? read_latents(*request.latents_in, request) : Tensor();
+  const Tensor given = request.latents_in
+                           ? read_latents(*request.latents_in, request, session.vae().config().latent_channels)
+                           : Tensor();
+  filled.size = picture_size(session, request, given);
+  build(session);
 
   PictureFolder folder(job.text("out"), filled, checkpoint->path().string());
   const auto calls = filled.make_scheduler(*checkpoint)->timesteps().size();

@@ -252,7 +252,7 @@ TEST_CASE("a wrong value is refused with what was found and what is expected", "
   refused({"--stepps", "4"}, "no option '--stepps'; did you mean '--steps'?");
   refused({"--json=yes"}, "--json: '--json=yes'; expected no value");
   refused({"--latents-out", place / "nowhere/z.safetensors"}, "mkdir -p");
-  refused({"--negative", "\xff"}, "not UTF-8");
+  refused({"--negative", "\xff"}, "--negative: byte 0xff at offset 0; expected UTF-8");
 }
 
 TEST_CASE("a prompts file that is not UTF-8 or empty is refused with its line", "[cli][usage]") {

@@ -1,3 +1,5 @@
+#include <sys/stat.h>
+
 #include <catch2/catch.hpp>
 #include <fstream>
 
@@ -54,4 +56,12 @@ TEST_CASE("SHA-256 equals FIPS 180-2's example", "[core][digest]") {
   const TemporaryFolder folder;
   write_file_atomically(folder / "abc", "abc");
   CHECK(sha256_file(folder / "abc") == sha256_hex(std::string_view("abc")));
+}
+
+TEST_CASE("a pipe is not replaced by a file", "[core][atomic_file]") {
+  const TemporaryFolder folder;
+  const auto pipe = folder / "pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK_THROWS_AS(atelier::write_file_atomically(pipe, "text"), atelier::Error);
+  CHECK(std::filesystem::is_fifo(pipe));
 }
