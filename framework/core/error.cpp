@@ -19,7 +19,8 @@ std::string one_line(const Fault& fault) {
 
 }  // namespace
 
-Error::Error(Fault fault, ErrorKind kind) : std::runtime_error(one_line(fault)), fault_(std::move(fault)), kind_(kind) {}
+Error::Error(Fault fault, ErrorKind kind)
+    : std::runtime_error(one_line(fault)), fault_(std::move(fault)), kind_(kind) {}
 
 Error::~Error() = default;  // here, so that the type has one home when it crosses shared libraries
 

@@ -59,8 +59,10 @@ std::string quote_non_numbers(std::string_view text) {
       i += word->size();
       continue;
     }
-    if (inside && text[i] == '\\' && i + 1 < text.size()) quoted += text[i++];  // an escaped quote ends nothing
-    else if (text[i] == '"') inside = !inside;
+    if (inside && text[i] == '\\' && i + 1 < text.size())
+      quoted += text[i++];  // an escaped quote ends nothing
+    else if (text[i] == '"')
+      inside = !inside;
     quoted += text[i++];
   }
   return quoted;

@@ -5,8 +5,8 @@
 
 namespace atelier {
 
-/// What the rest of the program may ask of the GPU beyond ATen, as a table of plain functions: atelier_cuda is opened at run
-/// time, so nothing links to it.
+/// What the rest of the program may ask of the GPU beyond ATen, as a table of plain functions: atelier_cuda is opened
+/// at run time, so nothing links to it.
 struct CudaTable {
   static constexpr int kVersion = 1;
 
@@ -31,8 +31,8 @@ struct CudaTable {
   void (*reset_peak_memory)(int index);
   /// out[i] = sum over b of weights[b] * parts[b * elements + i], accumulated in float32 (float64 for float64), on the
   /// current stream: the weighted branches of a guided step in one pass. At most kMaxParts parts.
-  bool (*weighted_sum)(void* out, const void* parts, const double* weights, int count, std::int64_t elements, Element type,
-                       int index);
+  bool (*weighted_sum)(void* out, const void* parts, const double* weights, int count, std::int64_t elements,
+                       Element type, int index);
 };
 
 constexpr int kMaxParts = 8;

@@ -12,7 +12,8 @@ struct Weights {
 };
 
 template <typename Value, typename Sum>
-__global__ void weighted_sum_kernel(Value* out, const Value* parts, Weights<Sum> weights, int count, std::int64_t elements) {
+__global__ void weighted_sum_kernel(Value* out, const Value* parts, Weights<Sum> weights, int count,
+                                    std::int64_t elements) {
   const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
   for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < elements; i += stride) {
     Sum sum = 0;

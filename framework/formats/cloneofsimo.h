@@ -46,8 +46,9 @@ struct CloneofsimoHalves {
   const TensorView* up = nullptr;
 };
 
-/// The layers that the halves belong to, in their order: of the alternatives and the walks below their classes the first
-/// with as many layers whose shapes all fit. Of the filters on transformer blocks "cross" is tried first. Throws Error
+/// The layers that the halves belong to, in their order: of the alternatives and the walks below their classes the
+/// first with as many layers whose shapes all fit. Of the filters on transformer blocks "cross" is tried first. Throws
+/// Error
 /// (`where`) when no walk fits.
 [[nodiscard]] std::vector<std::string> fitting_layers(const std::vector<CloneofsimoHalves>& halves,
                                                       const Modules& modules,

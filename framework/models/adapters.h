@@ -6,8 +6,8 @@
 
 namespace atelier {
 
-/// One low-rank addition to a linear or convolution layer: W x + scale · B (A x). Kept in its own (usually float32) type;
-/// the product is cast to the layer's.
+/// One low-rank addition to a linear or convolution layer: W x + scale · B (A x). Kept in its own (usually float32)
+/// type; the product is cast to the layer's.
 struct LowRank {
   Tensor a;            ///< linear: [r, in]; convolution: [r, in, k, k], same stride and padding as the layer
   Tensor b;            ///< linear: [out, r]; convolution: [out, r, 1, 1]

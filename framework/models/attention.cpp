@@ -1,12 +1,12 @@
 #include "framework/models/attention.h"
 
+#include <ATen/ops/full.h>
 #include <ATen/ops/matmul.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
-#include <ATen/ops/full.h>
-#include <ATen/ops/ones.h>
 
 #include <cmath>
 #include <limits>
@@ -38,7 +38,8 @@ Tensor observed(const Tensor& q, const Tensor& k, const Tensor& v, const Attenti
 }  // namespace
 
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options) {
-  if (options.observer == nullptr && !options.causal && !options.bias.defined() && flash::supports(q, k, v, options.heads)) {
+  if (options.observer == nullptr && !options.causal && !options.bias.defined() &&
+      flash::supports(q, k, v, options.heads)) {
     return flash::attention(q, k, v, options.heads);
   }
   const Tensor queries = split_heads(q, options.heads);

@@ -8,8 +8,8 @@
 
 namespace atelier {
 
-/// Sees the attention probabilities of one layer: name, [B, heads, queries, keys] float32 (float64 when computed so), in
-/// the graph. A call without an observer never forms them.
+/// Sees the attention probabilities of one layer: name, [B, heads, queries, keys] float32 (float64 when computed so),
+/// in the graph. A call without an observer never forms them.
 using AttentionObserver = std::function<void(std::string_view layer, const Tensor& probabilities)>;
 
 struct AttentionOptions {

@@ -14,8 +14,8 @@ namespace atelier {
 
 class Checkpoint;
 
-/// A base model, read once and shared by every session: configs and tensors of its components, at one placement. The tensors
-/// lie in the file's mapping where type and device already fit, and are never written to.
+/// A base model, read once and shared by every session: configs and tensors of its components, at one placement. The
+/// tensors lie in the file's mapping where type and device already fit, and are never written to.
 class Base {
  public:
   /// `unet` places the UNet and the text encoders, `vae` the autoencoder (SDXL's own overflows in half precision).

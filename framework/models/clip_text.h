@@ -32,7 +32,7 @@ struct ClipTextConfig {
 enum class Pooling {
   config,  ///< as the reference: at argmax(ids) when the config's eos_token_id is 2, so at a learned token where there
            ///< is one (its id is above the end token's); else at the first id equal to eos_token_id
-  eos,  ///< at the first id equal to the true end token
+  eos,     ///< at the first id equal to the true end token
 };
 
 /// What one call carries besides the ids.

@@ -11,8 +11,8 @@ namespace atelier {
 /// The config.json that stands beside weights, for errors; `weights` itself where there is none (single files).
 [[nodiscard]] std::string config_place(const std::string& weights);
 
-/// Typed look-ups in a component's config.json. Absent keys and nulls take the default that is passed; a value of another
-/// type is an error that names file and key.
+/// Typed look-ups in a component's config.json. Absent keys and nulls take the default that is passed; a value of
+/// another type is an error that names file and key.
 class ConfigReader {
  public:
   /// `where` is the weights' file or folder: errors name the config.json beside them. `config` must outlive the reader.

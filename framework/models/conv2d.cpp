@@ -14,8 +14,8 @@ Conv2d::Conv2d(const Scope& scope, std::int64_t in, std::int64_t out, Geometry g
 }
 
 Tensor Conv2d::convolve(const Tensor& x) const {
-  // From the first call on, although that call pays more than it saves: packed and plain kernels differ in the last bits,
-  // and a picture must not depend on whether it is the first of its process.
+  // From the first call on, although that call pays more than it saves: packed and plain kernels differ in the last
+  // bits, and a picture must not depend on whether it is the first of its process.
   if (!onednn::packs(x, weight)) {
     return at::conv2d(x, weight.to(x.scalar_type()), bias.defined() ? bias.to(x.scalar_type()) : bias, geometry_.stride,
                       geometry_.padding);

@@ -57,8 +57,8 @@ Tensor attention(const Tensor& q_in, const Tensor& k_in, const Tensor& v_in, std
     for (std::int64_t task = begin; task < end; ++task) {
       const std::int64_t i = task / chunks, first = task % chunks * kRowBlock;
       const std::int64_t offset = (i / heads * rows + first) * stride + i % heads * width;
-      attend_rows(data(q) + offset, std::min(kRowBlock, rows - first), stride, {head_of(i), head_of(i) + key_size}, shape,
-                  out_data + offset);
+      attend_rows(data(q) + offset, std::min(kRowBlock, rows - first), stride, {head_of(i), head_of(i) + key_size},
+                  shape, out_data + offset);
     }
   });
   return out;

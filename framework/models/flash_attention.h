@@ -4,8 +4,8 @@
 
 #include "framework/tensor/tensor.h"
 
-/// Attention for CPUs with AVX-512 BF16 instructions, bfloat16, inference only. The logits and sums stay in float32 and the
-/// [N, L] matrix is never stored (Dao et al. 2022, arXiv:2205.14135). LibTorch's own kernel calls the BLAS for the
+/// Attention for CPUs with AVX-512 BF16 instructions, bfloat16, inference only. The logits and sums stay in float32 and
+/// the [N, L] matrix is never stored (Dao et al. 2022, arXiv:2205.14135). LibTorch's own kernel calls the BLAS for the
 /// products, which on AMD CPUs takes most of the time.
 namespace atelier::flash {
 

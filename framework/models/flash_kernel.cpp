@@ -11,9 +11,9 @@
 namespace atelier::flash {
 namespace {
 
-constexpr int kRows = 6;        // queries whose accumulators fit the registers beside a strip of keys
-constexpr int kStrip = 64;      // keys in one strip: four registers
-constexpr int kWidthStrip = 64; // output columns in one strip
+constexpr int kRows = 6;         // queries whose accumulators fit the registers beside a strip of keys
+constexpr int kStrip = 64;       // keys in one strip: four registers
+constexpr int kWidthStrip = 64;  // output columns in one strip
 
 struct alignas(64) Workspace {
   float logits[kRows][kKeyBlock];
@@ -69,8 +69,8 @@ ATELIER_AVX512 void strip_logits(const std::uint16_t* const* q, const std::uint1
   }
 }
 
-/// Turns a row's logits into weights 2^(c·logit - maximum), updates maximum and total; returns what the sums so far must
-/// be multiplied with.
+/// Turns a row's logits into weights 2^(c·logit - maximum), updates maximum and total; returns what the sums so far
+/// must be multiplied with.
 ATELIER_AVX512 float soften_row(Workspace& work, int r, std::int64_t row, std::int64_t count, float c) {
   float* logits = work.logits[r];
   __m512 maximum = _mm512_set1_ps(-3.0e38f);
@@ -102,8 +102,9 @@ ATELIER_AVX512 float soften_row(Workspace& work, int r, std::int64_t row, std::i
 
 /// sums[r] = sums[r] · rescale[r] + weights[r] · values, for Registers·16 output columns.
 template <int Registers>
-ATELIER_AVX512 void accumulate(Workspace& work, std::int64_t first_row, const float* rescale, const std::uint16_t* values,
-                               const HeadShape& shape, std::int64_t pairs, std::int64_t column) {
+ATELIER_AVX512 void accumulate(Workspace& work, std::int64_t first_row, const float* rescale,
+                               const std::uint16_t* values, const HeadShape& shape, std::int64_t pairs,
+                               std::int64_t column) {
   __m512 sums[kRows][Registers];
   for (int r = 0; r < kRows; ++r) {
     const __m512 factor = _mm512_set1_ps(rescale[r]);
@@ -162,8 +163,9 @@ ATELIER_AVX512 void write_rows(const Workspace& work, std::int64_t rows, std::in
 }  // namespace
 
 bool cpu_supports_kernel() {
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bf16");
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512bf16");
 }
 
 void pack_head(const std::uint16_t* k, const std::uint16_t* v, std::int64_t stride, const HeadShape& shape,

@@ -30,7 +30,8 @@ constexpr std::int64_t kMaxWidth = 160;
 void pack_head(const std::uint16_t* k, const std::uint16_t* v, std::int64_t stride, const HeadShape& shape,
                std::uint16_t* keys, std::uint16_t* values);
 
-/// Attention of up to kRowBlock queries of one head over all its keys. q and out: rows `stride` elements apart, bfloat16.
+/// Attention of up to kRowBlock queries of one head over all its keys. q and out: rows `stride` elements apart,
+/// bfloat16.
 void attend_rows(const std::uint16_t* q, std::int64_t rows, std::int64_t stride, const PackedHead& head,
                  const HeadShape& shape, std::uint16_t* out);
 

@@ -20,11 +20,10 @@ bool wants_gradient(const Tensor& x, const Tensor& weight) {
 std::optional<Tensor> optional(const Tensor& tensor) { return tensor.defined() ? std::optional(tensor) : std::nullopt; }
 
 Tensor onednn_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  static const auto run =
-      c10::Dispatcher::singleton()
-          .findSchemaOrThrow("mkldnn::_linear_pointwise", "")
-          .typed<Tensor(const Tensor&, const Tensor&, const std::optional<Tensor>&, c10::string_view, Scalars,
-                        OptionalText)>();
+  static const auto run = c10::Dispatcher::singleton()
+                              .findSchemaOrThrow("mkldnn::_linear_pointwise", "")
+                              .typed<Tensor(const Tensor&, const Tensor&, const std::optional<Tensor>&,
+                                            c10::string_view, Scalars, OptionalText)>();
   return run.call(x, weight, optional(bias), "none", Scalars(), std::nullopt);
 }
 

@@ -13,8 +13,8 @@ namespace atelier::onednn {
 [[nodiscard]] Tensor conv2d(const Tensor& x, const Tensor& packed, const Tensor& bias, std::int64_t stride,
                             std::int64_t padding);
 
-/// x Wᵀ + b. In float32 without gradient through oneDNN: on AMD CPUs the wheel's BLAS reaches a third of its rate on the
-/// narrow key and value projections.
+/// x Wᵀ + b. In float32 without gradient through oneDNN: on AMD CPUs the wheel's BLAS reaches a third of its rate on
+/// the narrow key and value projections.
 [[nodiscard]] Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
 
 }  // namespace atelier::onednn

@@ -28,7 +28,8 @@ bool matches(std::string_view pattern, std::string_view text) {
 }
 
 Session::Session(std::shared_ptr<const Base> base) : base_(std::move(base)) {
-  for (std::size_t i = 0; i < base_->text_towers().size(); ++i) towers_.push_back(std::make_unique<TextTower>(*base_, i));
+  for (std::size_t i = 0; i < base_->text_towers().size(); ++i)
+    towers_.push_back(std::make_unique<TextTower>(*base_, i));
 }
 
 Session::~Session() = default;
@@ -85,7 +86,8 @@ Session::Resolved Session::resolve(const std::string& name) {
   for (const auto& component : known) {
     if (name.starts_with(component + ".")) return {&registry(component), name.substr(component.size() + 1)};
   }
-  throw Error({.where = name, .found = "no such component", .expected = "a name that begins with one of " + join(known)});
+  throw Error(
+      {.where = name, .found = "no such component", .expected = "a name that begins with one of " + join(known)});
 }
 
 std::vector<std::string> Session::layers(const std::string& pattern, bool convolutions) {
@@ -140,7 +142,9 @@ void Session::attach(const std::string& layer, LowRank adapter) {
     conv->second->adapters.push_back(std::move(adapter));
     return;
   }
-  throw Error({.where = layer, .found = "no such layer", .expected = "a linear or convolution layer of the base model",
+  throw Error({.where = layer,
+               .found = "no such layer",
+               .expected = "a linear or convolution layer of the base model",
                .advice = "this adapter was made for another base model"});
 }
 

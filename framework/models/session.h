@@ -26,16 +26,16 @@ struct TextCondition {
 };
 
 struct EncodeOptions {
-  Tensor edited_rows;            ///< [B] bool: rows that the text-attention edits apply to; undefined: all
-  bool pool_at_eos = false;      ///< read SDXL's pooled vector at the end token instead of where the config says
-  std::int64_t clip_skip = 0;    ///< take the state that many layers before the usual one
+  Tensor edited_rows;          ///< [B] bool: rows that the text-attention edits apply to; undefined: all
+  bool pool_at_eos = false;    ///< read SDXL's pooled vector at the end token instead of where the config says
+  std::int64_t clip_skip = 0;  ///< take the state that many layers before the usual one
 };
 
-/// One user's view of a base model that others share: new tokens, low-rank adapters, unfrozen copies of weights, edits of
-/// the text encoder's attention. The base is never written to; dropping the session drops every change.
+/// One user's view of a base model that others share: new tokens, low-rank adapters, unfrozen copies of weights, edits
+/// of the text encoder's attention. The base is never written to; dropping the session drops every change.
 ///
-/// Names are the checkpoint's with the component in front: "unet.mid_block.attentions.0.transformer_blocks.0.attn2.to_k".
-/// Patterns hold `*` for any run of characters.
+/// Names are the checkpoint's with the component in front:
+/// "unet.mid_block.attentions.0.transformer_blocks.0.attn2.to_k". Patterns hold `*` for any run of characters.
 class Session {
  public:
   explicit Session(std::shared_ptr<const Base> base);

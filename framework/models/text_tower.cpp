@@ -26,10 +26,11 @@ ClipTokenizer& TextTower::tokenizer() {
 void TextTower::check_token(const std::string& name, const Tensor& vectors) {
   const auto width = model().config().width;
   if ((vectors.dim() != 1 && vectors.dim() != 2) || vectors.size(-1) != width || vectors.numel() == 0) {
-    throw Error({.where = fmt::format("token {}", name),
-                 .found = describe(vectors.sizes(), vectors.scalar_type()),
-                 .expected = fmt::format("[{}] or [n, {}], the width of {}", width, width, base_.text_towers().at(index_)),
-                 .advice = "this embedding was made for another base model"});
+    throw Error(
+        {.where = fmt::format("token {}", name),
+         .found = describe(vectors.sizes(), vectors.scalar_type()),
+         .expected = fmt::format("[{}] or [n, {}], the width of {}", width, width, base_.text_towers().at(index_)),
+         .advice = "this embedding was made for another base model"});
   }
   if (tokenizer().id_of(name) >= 0) {
     throw Error({.where = fmt::format("token {}", name),
@@ -72,7 +73,9 @@ Tensor TextTower::ids(const std::vector<std::string>& prompts) {
     const auto row = tokenizer().encode(tokenizer().expand_vectors(prompt));
     all.insert(all.end(), row.begin(), row.end());
   }
-  return at::tensor(all, at::kLong).view({static_cast<std::int64_t>(prompts.size()), -1}).to(model().placement().device);
+  return at::tensor(all, at::kLong)
+      .view({static_cast<std::int64_t>(prompts.size()), -1})
+      .to(model().placement().device);
 }
 
 Tensor TextTower::context(const TextOutput& output, std::int64_t clip_skip) {
@@ -81,8 +84,10 @@ Tensor TextTower::context(const TextOutput& output, std::int64_t clip_skip) {
   const auto states = static_cast<std::int64_t>(output.hidden_states.size());
   const std::int64_t from_end = clip_skip + (sdxl ? 2 : 1);
   if (clip_skip < 0 || from_end > states) {
-    throw Error({.where = "clip_skip", .found = std::to_string(clip_skip),
-                 .expected = fmt::format("0 to {}", states - (sdxl ? 2 : 1))}, ErrorKind::usage);
+    throw Error({.where = "clip_skip",
+                 .found = std::to_string(clip_skip),
+                 .expected = fmt::format("0 to {}", states - (sdxl ? 2 : 1))},
+                ErrorKind::usage);
   }
   const Tensor state = output.hidden_states[static_cast<std::size_t>(states - from_end)];
   return sdxl ? state : model().final_norm(state);

@@ -11,8 +11,8 @@
 
 namespace atelier {
 
-/// One text encoder with its tokenizer, the tokens that were added to both, and the edits of its attention. Both parts are
-/// loaded on first use.
+/// One text encoder with its tokenizer, the tokens that were added to both, and the edits of its attention. Both parts
+/// are loaded on first use.
 class TextTower {
  public:
   TextTower(const Base& base, std::size_t index) : base_(base), index_(index) {}
@@ -31,7 +31,8 @@ class TextTower {
   void edit(std::int64_t layer, TextAttentionEdit edit) { edits_[layer] = std::move(edit); }
   void clear_edits() { edits_.clear(); }
 
-  /// What this tower gives to the UNet: SDXL's towers the state before the last layer, the others the normed last state.
+  /// What this tower gives to the UNet: SDXL's towers the state before the last layer, the others the normed last
+  /// state.
   [[nodiscard]] TextCondition encode(const std::vector<std::string>& prompts, const EncodeOptions& options);
 
  private:

@@ -7,7 +7,9 @@ namespace atelier {
 namespace {
 
 /// [B, C, H, W] -> [B, H·W, C]: a view when channels-last.
-Tensor to_tokens(const Tensor& x) { return x.permute({0, 2, 3, 1}).reshape({x.size(0), x.size(2) * x.size(3), x.size(1)}); }
+Tensor to_tokens(const Tensor& x) {
+  return x.permute({0, 2, 3, 1}).reshape({x.size(0), x.size(2) * x.size(3), x.size(1)});
+}
 
 /// The inverse, with the height and width of `like`.
 Tensor to_map(const Tensor& tokens, const Tensor& like) {
@@ -32,7 +34,8 @@ Tensor AttentionLayer::forward(const Tensor& x, const Tensor& context, const UNe
   return to_out_.forward(mixed, &call.adapters);
 }
 
-TransformerBlock::TransformerBlock(const Scope& scope, std::int64_t width, std::int64_t context_width, std::int64_t heads)
+TransformerBlock::TransformerBlock(const Scope& scope, std::int64_t width, std::int64_t context_width,
+                                   std::int64_t heads)
     : norm1_(scope / "norm1", width, 1e-5),
       attn1_(scope / "attn1", width, width, heads),
       norm2_(scope / "norm2", width, 1e-5),
@@ -45,7 +48,8 @@ Tensor TransformerBlock::forward(const Tensor& x, const Tensor& context, const U
   const Tensor normed = norm1_.forward(x);
   Tensor hidden = x + attn1_.forward(normed, normed, call, false);
   hidden = hidden + attn2_.forward(norm2_.forward(hidden), context, call, true);
-  const auto halves = ff_in_.forward(norm3_.forward(hidden), &call.adapters).chunk(2, -1);  // value, gate [B, N, 4·width]
+  const auto halves =
+      ff_in_.forward(norm3_.forward(hidden), &call.adapters).chunk(2, -1);  // value, gate [B, N, 4·width]
   return hidden + ff_out_.forward(halves[0] * at::gelu(halves[1]), &call.adapters);
 }
 

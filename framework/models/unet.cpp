@@ -138,7 +138,8 @@ Tensor UNet::embed_time(const UNetInput& input, const AdapterCall* call) const {
   if (config_.text_time) {
     const Tensor ids = sinusoidal_embedding(input.time_ids.flatten(), config_.added_time_width, config_.cosine_first,
                                             config_.frequency_shift);  // [B·6, width]
-    const Tensor added = at::cat({input.text_embeds.to(dtype), ids.reshape({input.time_ids.size(0), -1}).to(dtype)}, -1);
+    const Tensor added =
+        at::cat({input.text_embeds.to(dtype), ids.reshape({input.time_ids.size(0), -1}).to(dtype)}, -1);
     embedding = embedding + add_embedding_->forward(added, call);
   }
   return embedding;

@@ -12,8 +12,8 @@ namespace atelier {
 
 /// What every block of the UNet needs beside the feature map.
 struct UNetFlow {
-  Tensor time;            ///< [B, time_channels]
-  Tensor context;         ///< [B, L, D]
+  Tensor time;     ///< [B, time_channels]
+  Tensor context;  ///< [B, L, D]
   const UNetCall& call;
 };
 

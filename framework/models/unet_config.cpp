@@ -10,7 +10,7 @@
 namespace atelier {
 namespace {
 
-constexpr std::int64_t kMostLayers = 100;       // in a block
+constexpr std::int64_t kMostLayers = 100;         // in a block
 constexpr std::int64_t kMostLatentPixels = 8192;  // a side
 
 /// What UNet2DConditionModel also offers and Stable Diffusion 1.x, 2.x and SDXL do not use.
@@ -36,8 +36,8 @@ void refuse_other_architectures(const ConfigReader& reader) {
   reader.only("downsample_padding", 1);
   reader.only("reverse_transformer_layers_per_block", nullptr);
   if (const Json* value = reader.find("only_cross_attention"); value != nullptr) {
-    const bool any = value->is_array() ? std::ranges::any_of(*value, [](const Json& item) { return item == true; })
-                                       : *value == true;
+    const bool any =
+        value->is_array() ? std::ranges::any_of(*value, [](const Json& item) { return item == true; }) : *value == true;
     if (any) reader.fail("only_cross_attention", value->dump(), "false");
   }
 }
@@ -49,7 +49,8 @@ bool block_attends(const ConfigReader& reader, const char* key, const std::strin
 }
 
 /// transformer_layers_per_block: one number, one number a block, or one list a block.
-std::vector<std::int64_t> depth_of(const ConfigReader& reader, std::size_t block, std::size_t count, std::int64_t layers) {
+std::vector<std::int64_t> depth_of(const ConfigReader& reader, std::size_t block, std::size_t count,
+                                   std::int64_t layers) {
   const char* key = "transformer_layers_per_block";
   const Json* value = reader.find(key);
   const auto positive = [&](const Json& item) {
@@ -73,8 +74,8 @@ std::vector<std::int64_t> depth_of(const ConfigReader& reader, std::size_t block
 }
 
 std::vector<UNetConfig::Block> parse_blocks(const ConfigReader& reader) {
-  const auto types = reader.texts("down_block_types", {"CrossAttnDownBlock2D", "CrossAttnDownBlock2D",
-                                                       "CrossAttnDownBlock2D", "DownBlock2D"});
+  const auto types = reader.texts(
+      "down_block_types", {"CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"});
   const std::size_t count = types.size();
   if (count == 0 || count > 16) reader.fail("down_block_types", std::to_string(count), "1 to 16 blocks");
   const auto channels = reader.integers("block_out_channels", count, {320, 640, 1280, 1280});
@@ -98,7 +99,8 @@ std::vector<UNetConfig::Block> parse_blocks(const ConfigReader& reader) {
                             .up_depth = {},
                             .context_width = context[i]};
     if (block.attends && (heads[i] < 1 || channels[i] % heads[i] != 0)) {
-      reader.fail(heads_key, std::to_string(heads[i]), fmt::format("a divisor of the {} channels of block {}", channels[i], i));
+      reader.fail(heads_key, std::to_string(heads[i]),
+                  fmt::format("a divisor of the {} channels of block {}", channels[i], i));
     }
     block.up_depth = std::vector<std::int64_t>(static_cast<std::size_t>(layers[i] + 1), block.depth.front());
     blocks.push_back(std::move(block));
@@ -107,8 +109,8 @@ std::vector<UNetConfig::Block> parse_blocks(const ConfigReader& reader) {
 }
 
 void parse_up_path(const ConfigReader& reader, UNetConfig& unet) {
-  const auto types = reader.texts("up_block_types",
-                                  {"UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"});
+  const auto types =
+      reader.texts("up_block_types", {"UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"});
   if (types.size() != unet.blocks.size()) {
     reader.fail("up_block_types", std::to_string(types.size()), fmt::format("{} blocks, as down", unet.blocks.size()));
   }

@@ -12,9 +12,9 @@ namespace atelier {
 struct UNetConfig {
   struct Block {
     std::int64_t channels = 0;
-    bool attends = false;     ///< CrossAttn… block
-    std::int64_t layers = 2;  ///< resnets on the way down; one more on the way up
-    std::int64_t heads = 8;   ///< the key attention_head_dim is misnamed: it holds the number of heads
+    bool attends = false;             ///< CrossAttn… block
+    std::int64_t layers = 2;          ///< resnets on the way down; one more on the way up
+    std::int64_t heads = 8;           ///< the key attention_head_dim is misnamed: it holds the number of heads
     std::vector<std::int64_t> depth;  ///< transformer blocks of each attention on the way down
     std::vector<std::int64_t> up_depth;
     std::int64_t context_width = 0;
@@ -23,8 +23,8 @@ struct UNetConfig {
   std::int64_t in_channels = 4;
   std::int64_t out_channels = 4;
   std::int64_t sample_size = 64;
-  std::vector<Block> blocks;       ///< from the highest resolution down
-  std::vector<bool> up_attends;    ///< from the lowest resolution up
+  std::vector<Block> blocks;     ///< from the highest resolution down
+  std::vector<bool> up_attends;  ///< from the lowest resolution up
   bool mid_attends = true;       ///< false: the mid block is a single resnet
   std::int64_t mid_depth = 1;
   std::int64_t groups = 32;

@@ -73,8 +73,8 @@ VAE::~VAE() = default;
 
 Posterior VAE::encode(const Tensor& pixels) const {
   const auto scale = config_.downscale();
-  if (pixels.dim() != 4 || pixels.size(1) != config_.in_channels || pixels.size(2) < scale ||
-      pixels.size(3) < scale || pixels.numel() == 0) {
+  if (pixels.dim() != 4 || pixels.size(1) != config_.in_channels || pixels.size(2) < scale || pixels.size(3) < scale ||
+      pixels.numel() == 0) {
     throw Error({.where = where_ + ": pixel_values",
                  .found = describe(pixels.sizes(), pixels.scalar_type()),
                  .expected = fmt::format("[B, {}, H, W] with H and W at least {}", config_.in_channels, scale)});

@@ -30,9 +30,8 @@ VAEAttention::VAEAttention(const Scope& scope, const VAEConfig& config)
 
 Tensor VAEAttention::forward(const Tensor& x) const {
   const Tensor tokens = norm_.forward(x).permute({0, 2, 3, 1}).reshape({x.size(0), x.size(2) * x.size(3), x.size(1)});
-  const Tensor mixed =
-      attention(to_q_.forward(tokens), to_k_.forward(tokens), to_v_.forward(tokens),
-                {.heads = 1, .bias = {}, .causal = false, .observer = nullptr, .layer = {}});
+  const Tensor mixed = attention(to_q_.forward(tokens), to_k_.forward(tokens), to_v_.forward(tokens),
+                                 {.heads = 1, .bias = {}, .causal = false, .observer = nullptr, .layer = {}});
   const Tensor out = to_out_.forward(mixed).reshape({x.size(0), x.size(2), x.size(3), x.size(1)});
   return out.permute({0, 3, 1, 2}) + x;
 }
@@ -61,7 +60,8 @@ VAEEncoder::VAEEncoder(const Scope& scope, const VAEConfig& config)
     level.resnets = resnets(block, config, channels, config.channels[i], config.layers_per_block);
     channels = config.channels[i];
     if (i + 1 < config.channels.size()) {
-      level.downsample = std::make_unique<Downsample>(block / "downsamplers.0", channels, Downsample::Padding::right_bottom);
+      level.downsample =
+          std::make_unique<Downsample>(block / "downsamplers.0", channels, Downsample::Padding::right_bottom);
     }
     levels_.push_back(std::move(level));
   }

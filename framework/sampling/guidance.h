@@ -11,7 +11,7 @@ namespace atelier {
 /// One evaluation of the UNet inside a guided step: what it is conditioned on, and the weight of its prediction.
 struct Branch {
   std::string name;
-  TextCondition text;         ///< [B, 77, D] (and [B, P])
+  TextCondition text;  ///< [B, 77, D] (and [B, P])
   double weight = 1.0;
   double adapter_scale = 1.0;  ///< 0: the base model, adapters off
 };

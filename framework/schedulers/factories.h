@@ -2,8 +2,8 @@
 
 #include <memory>
 
-#include "framework/schedulers/scheduler_settings.h"
 #include "framework/schedulers/scheduler.h"
+#include "framework/schedulers/scheduler_settings.h"
 
 // Each reads the keys of its class, with that class's defaults. Internal to the room: others call make_scheduler().
 namespace atelier {

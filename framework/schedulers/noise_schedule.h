@@ -30,7 +30,8 @@ struct BetaOptions {
 enum class ZeroSnr { known, unknown };
 
 /// Reads the keys of BetaOptions; `fallback` holds the defaults of the class.
-[[nodiscard]] BetaOptions read_beta_options(SchedulerSettings& config, ZeroSnr zero_snr, const BetaOptions& fallback = {});
+[[nodiscard]] BetaOptions read_beta_options(SchedulerSettings& config, ZeroSnr zero_snr,
+                                            const BetaOptions& fallback = {});
 [[nodiscard]] PredictionType read_prediction_type(SchedulerSettings& config);
 
 /// The forward process x_t = √ᾱ_t·x_0 + √(1−ᾱ_t)·noise. The tables are float32 and bit-equal to those of diffusers.

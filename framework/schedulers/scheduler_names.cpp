@@ -12,11 +12,14 @@
 namespace atelier {
 
 std::string scheduler_name_of(const Json& config) {
-  static const std::map<std::string, std::string> names{
-      {"DDIMScheduler", "ddim"},           {"PNDMScheduler", "pndm"},
-      {"DDPMScheduler", "ddpm"},           {"EulerDiscreteScheduler", "euler"},
-      {"LCMScheduler", "lcm"},             {"EulerAncestralDiscreteScheduler", "euler_ancestral"},
-      {"UniPCMultistepScheduler", "unipc"}, {"DPMSolverMultistepScheduler", "dpmpp_2m"}};
+  static const std::map<std::string, std::string> names{{"DDIMScheduler", "ddim"},
+                                                        {"PNDMScheduler", "pndm"},
+                                                        {"DDPMScheduler", "ddpm"},
+                                                        {"EulerDiscreteScheduler", "euler"},
+                                                        {"LCMScheduler", "lcm"},
+                                                        {"EulerAncestralDiscreteScheduler", "euler_ancestral"},
+                                                        {"UniPCMultistepScheduler", "unipc"},
+                                                        {"DPMSolverMultistepScheduler", "dpmpp_2m"}};
   const auto found = config.find("_class_name");
   const std::string name = found != config.end() && found->is_string() ? found->get<std::string>() : "";
   const auto known = names.find(name);

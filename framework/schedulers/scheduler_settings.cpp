@@ -83,7 +83,8 @@ std::optional<double> SchedulerSettings::optional_number(std::string_view key) {
   return number(key, 0.0);
 }
 
-std::int64_t SchedulerSettings::integer(std::string_view key, std::int64_t fallback, std::int64_t least, std::int64_t most) {
+std::int64_t SchedulerSettings::integer(std::string_view key, std::int64_t fallback, std::int64_t least,
+                                        std::int64_t most) {
   const auto* value = find(key);
   if (value == nullptr) return fallback;
   const bool fits = value->is_number_integer() && *value >= least && *value <= most;
@@ -111,7 +112,8 @@ std::vector<std::int64_t> SchedulerSettings::integers(std::string_view key) {
   return value->get<std::vector<std::int64_t>>();
 }
 
-std::optional<std::size_t> SchedulerSettings::choice_index(std::string_view key, const std::vector<std::string>& names) {
+std::optional<std::size_t> SchedulerSettings::choice_index(std::string_view key,
+                                                           const std::vector<std::string>& names) {
   const auto* value = find(key);
   if (value == nullptr) return std::nullopt;
   const auto name = value->is_string() ? value->get<std::string>() : std::string();

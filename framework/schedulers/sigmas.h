@@ -4,8 +4,8 @@
 #include <span>
 #include <vector>
 
-#include "framework/schedulers/scheduler_settings.h"
 #include "framework/schedulers/noise_schedule.h"
+#include "framework/schedulers/scheduler_settings.h"
 
 namespace atelier {
 

@@ -14,8 +14,8 @@ struct CudaLibraries {
 };
 
 /// Opens libtorch_cuda and then atelier_cuda, where an NVIDIA driver is present. Must be the first act of main, before
-/// any ATen call: LibTorch looks for its CUDA hooks once, and whoever asks before they are registered gets "no CUDA" for
-/// the life of the process. Later calls return what the first one found.
+/// any ATen call: LibTorch looks for its CUDA hooks once, and whoever asks before they are registered gets "no CUDA"
+/// for the life of the process. Later calls return what the first one found.
 const CudaLibraries& open_cuda_libraries();
 
 /// The functions of atelier_cuda, or null where it is not loaded or of another version.

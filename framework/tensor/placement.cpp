@@ -30,10 +30,9 @@ c10::ScalarType parse_dtype(std::string_view text) {
   if (text == "bfloat16") return c10::kBFloat16;
   if (text == "float16") return c10::kHalf;
   if (text == "float64") return c10::kDouble;
-  throw Error({.where = "--dtype",
-               .found = fmt::format("\"{}\"", text),
-               .expected = "float32, bfloat16, float16 or float64"},
-              ErrorKind::usage);
+  throw Error(
+      {.where = "--dtype", .found = fmt::format("\"{}\"", text), .expected = "float32, bfloat16, float16 or float64"},
+      ErrorKind::usage);
 }
 
 c10::ScalarType scalar_type(Dtype dtype) {

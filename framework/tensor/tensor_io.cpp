@@ -39,7 +39,8 @@ Tensor to_tensor(const TensorView& view) {
   }
   // from_blob wants a mutable pointer; the mapping is read-only and stays so (nothing trains in place on the base).
   void* address = const_cast<std::byte*>(data);
-  return at::from_blob(address, view.shape, strides, [owner](void*) {}, options);
+  return at::from_blob(
+      address, view.shape, strides, [owner](void*) {}, options);
 }
 
 Tensor to_tensor(const TensorView& view, const Placement& placement) {

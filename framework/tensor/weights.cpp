@@ -81,7 +81,8 @@ void Weights::check() const {
     }
   }
   std::vector<std::string> faults;
-  if (!missing_.empty()) faults.push_back(fmt::format("{} missing: {}", missing_.size(), join(missing_, ", ", kListed)));
+  if (!missing_.empty())
+    faults.push_back(fmt::format("{} missing: {}", missing_.size(), join(missing_, ", ", kListed)));
   if (!misshaped_.empty()) faults.push_back("wrong shape: " + join(misshaped_, ", ", kListed));
   if (!unexpected.empty()) {
     faults.push_back(fmt::format("{} unexpected: {}", unexpected.size(), join(unexpected, ", ", kListed)));

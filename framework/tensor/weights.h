@@ -20,10 +20,12 @@ class Weights {
   /// From tensors that are at the placement already and are shared with others: a base. `where` names them in errors.
   Weights(std::string where, TensorMap tensors, Placement placement);
 
-  /// The tensor `name`, moved to the placement. Where it is missing or has another shape, the fault is remembered and an
-  /// undefined tensor returned. [c, c, 1, 1] and [c, c] are accepted for each other.
+  /// The tensor `name`, moved to the placement. Where it is missing or has another shape, the fault is remembered and
+  /// an undefined tensor returned. [c, c, 1, 1] and [c, c] are accepted for each other.
   [[nodiscard]] Tensor take(const std::string& name, at::IntArrayRef shape);
-  [[nodiscard]] bool has(const std::string& name) const { return file_.tensors.contains(name) || tensors_.contains(name); }
+  [[nodiscard]] bool has(const std::string& name) const {
+    return file_.tensors.contains(name) || tensors_.contains(name);
+  }
   /// Shape of a tensor that is there, for architectures that are read off the file; empty when it is not.
   [[nodiscard]] std::vector<std::int64_t> shape(const std::string& name) const;
   /// A tensor that no part of the model uses on purpose.

@@ -64,12 +64,16 @@ std::vector<Tensor> vectors_of(const EmbeddingFile& embedding, Session& session,
 }
 
 /// Adds a token; returns its name.
-std::string add_token(Session& session, const EmbeddingFile& embedding, const SampleRequest& request, const std::string& path) {
+std::string add_token(Session& session, const EmbeddingFile& embedding, const SampleRequest& request,
+                      const std::string& path) {
   const bool unnamed = embedding.token.empty() || embedding.token_is_stem;
   const std::string token = unnamed && request.placeholder ? *request.placeholder : embedding.token;
   if (token.empty()) {
-    throw Error({.where = path, .found = "a learned token without a name", .expected = "a name for it",
-                 .advice = "give it with --placeholder"}, ErrorKind::usage);
+    throw Error({.where = path,
+                 .found = "a learned token without a name",
+                 .expected = "a name for it",
+                 .advice = "give it with --placeholder"},
+                ErrorKind::usage);
   }
   const auto vectors = vectors_of(embedding, session, path);
   in_file(path, [&] { session.add_token(token, vectors); });

@@ -7,9 +7,9 @@
 
 namespace atelier::worker {
 
-/// Applies the request's artifacts to the session, in order: learned tokens, then low-rank adapters with scale alpha / rank
-/// times weight times lora_scale. Returns what `{}` in a prompt stands for: the placeholder, followed by the class word
-/// where one is given; "" when there is neither.
+/// Applies the request's artifacts to the session, in order: learned tokens, then low-rank adapters with scale alpha /
+/// rank times weight times lora_scale. Returns what `{}` in a prompt stands for: the placeholder, followed by the class
+/// word where one is given; "" when there is neither.
 [[nodiscard]] std::string apply_artifacts(Session& session, const SampleRequest& request);
 
 }  // namespace atelier::worker

@@ -11,8 +11,8 @@
 
 namespace atelier::worker {
 
-/// One request to the worker: a JSON object that the command has validated. Look-ups throw Error naming the key, so that
-/// a job written by another program is refused in words.
+/// One request to the worker: a JSON object that the command has validated. Look-ups throw Error naming the key, so
+/// that a job written by another program is refused in words.
 class Job {
  public:
   explicit Job(const Json& json) : json_(json) {}

@@ -16,7 +16,9 @@ namespace atelier::worker {
 namespace {
 
 int usage() {
-  fmt::print(stderr, "usage: atelier-worker --job FILE\nThis program is started by the command `atelier`; see atelier --help.\n");
+  fmt::print(
+      stderr,
+      "usage: atelier-worker --job FILE\nThis program is started by the command `atelier`; see atelier --help.\n");
   return 2;
 }
 
@@ -26,8 +28,11 @@ void run(const char* path) {
   const auto& handlers = job_handlers();
   const auto handler = handlers.find(job.text("job"));
   if (handler == handlers.end()) {
-    throw Error({.where = "job", .found = job.text("job"), .expected = "a job that this worker knows",
-                 .advice = "atelier and atelier-worker are of different versions; build both"}, ErrorKind::usage);
+    throw Error({.where = "job",
+                 .found = job.text("job"),
+                 .expected = "a job that this worker knows",
+                 .advice = "atelier and atelier-worker are of different versions; build both"},
+                ErrorKind::usage);
   }
   set_threads(job.optional_integer("threads"));
   handler->second(job);

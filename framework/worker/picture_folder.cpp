@@ -13,8 +13,8 @@ namespace {
 
 constexpr std::size_t kSlugLength = 40;
 
-/// The first words of a prompt as a file name: ASCII letters and digits, the rest becomes single underscores. A prompt can
-/// therefore never name a path.
+/// The first words of a prompt as a file name: ASCII letters and digits, the rest becomes single underscores. A prompt
+/// can therefore never name a path.
 std::string slug(const std::string& prompt) {
   std::string name;
   for (const char character : prompt) {
@@ -57,7 +57,8 @@ std::filesystem::path PictureFolder::folder(std::size_t prompt) const {
 
 Json PictureFolder::provenance(std::size_t prompt, std::int64_t picture) const {
   Json artifacts = Json::array();
-  for (const auto& artifact : request_.artifacts) artifacts.push_back({{"path", artifact.path}, {"weight", artifact.weight}});
+  for (const auto& artifact : request_.artifacts)
+    artifacts.push_back({{"path", artifact.path}, {"weight", artifact.weight}});
   Json json{{"prompt", request_.prompts[prompt]},
             {"seed", request_.seed + picture},
             {"steps", request_.steps},
@@ -82,7 +83,8 @@ void PictureFolder::write(std::size_t prompt, std::int64_t picture, const Image&
   fmt::print("{}\n", json.dump());
 }
 
-void PictureFolder::write_preview(std::size_t prompt, std::int64_t picture, std::size_t step, const Image& image) const {
+void PictureFolder::write_preview(std::size_t prompt, std::int64_t picture, std::size_t step,
+                                  const Image& image) const {
   const auto into = root_ / "previews" / folder(prompt).filename();
   make_folder(into);
   write_png(into / fmt::format("{}_step{:04}.png", numbered(picture, request_.images), step), image);

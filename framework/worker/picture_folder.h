@@ -8,8 +8,8 @@
 
 namespace atelier::worker {
 
-/// Where sampled pictures go: one folder a prompt, `<number>_<first words>/<number>.png`, which sort in prompt order. Each
-/// file carries what made it as JSON in a text chunk ("atelier").
+/// Where sampled pictures go: one folder a prompt, `<number>_<first words>/<number>.png`, which sort in prompt order.
+/// Each file carries what made it as JSON in a text chunk ("atelier").
 class PictureFolder {
  public:
   /// Throws Error when the folder cannot be made.

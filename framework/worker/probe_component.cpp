@@ -79,8 +79,10 @@ Probe text_probe(const Checkpoint& model, const Placement& placement, const std:
 
 Probe image_probe(const Job& job, const Placement& placement) {
   const auto folder = ComponentFolder::open(job.text("model"));
-  const WeightChoice choice{.variant = job.optional_text("variant").value_or(""), .allow_pickle = job.flag("allow_pickle")};
-  const std::shared_ptr<ImageEncoder> encoder = make_image_encoder(folder.config(), Weights(folder.weights(choice), placement));
+  const WeightChoice choice{.variant = job.optional_text("variant").value_or(""),
+                            .allow_pickle = job.flag("allow_pickle")};
+  const std::shared_ptr<ImageEncoder> encoder =
+      make_image_encoder(folder.config(), Weights(folder.weights(choice), placement));
   return {.inputs = {{.name = "pixel_values", .shape = "[B, 3, S, S]", .rank = 4}}, .call = [=](const TensorMap& in) {
             return TensorMap{{"features", encoder->features(in.at("pixel_values").to(placement.device))}};
           }};
@@ -92,14 +94,17 @@ Probe make_probe(const Job& job, const Placement& placement) {
   const auto model = open_checkpoint(job);
   const std::string part = component.starts_with("vae") ? "vae" : component;
   if (!model.has(part)) {
-    throw Error({.where = job.text("model"), .found = fmt::format("no component {}", part), .expected = "a model that has it"});
+    throw Error(
+        {.where = job.text("model"), .found = fmt::format("no component {}", part), .expected = "a model that has it"});
   }
   if (component == "unet") return unet_probe(model, placement);
   if (component == "vae_encoder") return vae_probe(model, placement, true);
   if (component == "vae_decoder") return vae_probe(model, placement, false);
   if (component == "text_encoder" || component == "text_encoder_2") return text_probe(model, placement, component);
-  throw Error({.where = "probe component", .found = component,
-               .expected = "unet, vae_encoder, vae_decoder, text_encoder, text_encoder_2 or image_encoder"}, ErrorKind::usage);
+  throw Error({.where = "probe component",
+               .found = component,
+               .expected = "unet, vae_encoder, vae_decoder, text_encoder, text_encoder_2 or image_encoder"},
+              ErrorKind::usage);
 }
 
 /// Calls after the first, one by one, for benchmarks.

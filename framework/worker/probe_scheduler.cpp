@@ -15,7 +15,8 @@ namespace atelier::worker {
 namespace {
 
 /// [N] rows for N calls, each of the sample's shape.
-void check_rows(const std::string& path, const char* name, const Tensor& rows, std::size_t calls, const Tensor& sample) {
+void check_rows(const std::string& path, const char* name, const Tensor& rows, std::size_t calls,
+                const Tensor& sample) {
   auto shape = sample.sizes().vec();
   shape.insert(shape.begin(), static_cast<std::int64_t>(calls));
   if (rows.sizes() == at::IntArrayRef(shape)) return;

@@ -7,7 +7,6 @@
 #include <sstream>
 #include <string>
 
-
 namespace atelier::worker {
 
 double seconds_since_process_start() {

@@ -50,7 +50,8 @@ class PromptSampler {
     shape_ = {vae.latent_channels, height_ / vae.downscale(), width_ / vae.downscale()};
   }
 
-  /// The request has a size. `given` [n, 4, h, w]: initial latents of unit variance, or undefined. Returns the final latents.
+  /// The request has a size. `given` [n, 4, h, w]: initial latents of unit variance, or undefined. Returns the final
+  /// latents.
   Tensor sample(std::size_t prompt, const Tensor& given);
 
  private:
@@ -143,8 +144,8 @@ PixelSize picture_size(Session& session, const SampleRequest& request, const Ten
   const PixelSize drawn{given.size(3) * scale, given.size(2) * scale};
   if (request.size && drawn != size) {
     throw Error({.where = "--latents-in, --size",
-                 .found = fmt::format("latents for {}x{} pixels and --size {}x{}", drawn.first, drawn.second, size.first,
-                                      size.second),
+                 .found = fmt::format("latents for {}x{} pixels and --size {}x{}", drawn.first, drawn.second,
+                                      size.first, size.second),
                  .expected = "the same size",
                  .advice = "leave --size out"},
                 ErrorKind::usage);
@@ -170,10 +171,11 @@ Tensor read_latents(const std::string& path, const SampleRequest& request, std::
   const bool present = found != content.tensors.end();
   if (!present || found->second.dim() != 4 || found->second.size(0) != rows || found->second.size(1) != channels ||
       found->second.numel() == 0) {
-    throw Error({.where = path,
-                 .found = present ? "latents " + describe(found->second.sizes(), found->second.scalar_type())
-                                  : "no tensor `latents`",
-                 .expected = fmt::format("latents [{}, {}, h, w]: one row for each prompt and picture", rows, channels)});
+    throw Error(
+        {.where = path,
+         .found = present ? "latents " + describe(found->second.sizes(), found->second.scalar_type())
+                          : "no tensor `latents`",
+         .expected = fmt::format("latents [{}, {}, h, w]: one row for each prompt and picture", rows, channels)});
   }
   return found->second;
 }

@@ -55,7 +55,9 @@ SampleRequest SampleRequest::from(const Job& job) {
   request.preview_every = job.optional_integer("preview_every");
   request.json = job.flag("json");
   if (request.prompts.empty() || request.images < 1 || request.batch < 1 || request.steps < 1) {
-    throw Error({.where = "job: prompts, images, batch, steps", .found = "nothing to sample", .expected = "at least one of each"},
+    throw Error({.where = "job: prompts, images, batch, steps",
+                 .found = "nothing to sample",
+                 .expected = "at least one of each"},
                 ErrorKind::usage);
   }
   return request;
@@ -80,7 +82,8 @@ SampleRequest SampleRequest::with_phrase(const std::string& phrase) const {
 
 std::unique_ptr<Scheduler> SampleRequest::make_scheduler(const Checkpoint& checkpoint) const {
   const Json config = checkpoint.scheduler_config();
-  auto planned = atelier::make_scheduler(scheduler ? *scheduler : scheduler_name_of(config), config, scheduler_settings);
+  auto planned =
+      atelier::make_scheduler(scheduler ? *scheduler : scheduler_name_of(config), config, scheduler_settings);
   planned->set_timesteps(steps);
   return planned;
 }

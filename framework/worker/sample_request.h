@@ -38,8 +38,8 @@ struct SampleRequest {
   bool json = false;
 
   [[nodiscard]] static SampleRequest from(const Job& job);
-  /// `{}` in the prompts replaced by the phrase of the concept. Throws a usage Error when a prompt has `{}` and there is
-  /// no phrase.
+  /// `{}` in the prompts replaced by the phrase of the concept. Throws a usage Error when a prompt has `{}` and there
+  /// is no phrase.
   [[nodiscard]] SampleRequest with_phrase(const std::string& phrase) const;
   /// A fresh scheduler, planned for `steps`.
   [[nodiscard]] std::unique_ptr<Scheduler> make_scheduler(const Checkpoint& checkpoint) const;

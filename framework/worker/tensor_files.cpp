@@ -22,8 +22,9 @@ std::string all_in_words(const std::vector<Expected>& expected) {
 }
 
 void check(const std::string& path, const Expected& expected, const Tensor& tensor) {
-  const bool kind = expected.either || (expected.integral ? tensor.scalar_type() == at::kLong || tensor.scalar_type() == at::kInt
-                                                          : tensor.is_floating_point());
+  const bool kind =
+      expected.either || (expected.integral ? tensor.scalar_type() == at::kLong || tensor.scalar_type() == at::kInt
+                                            : tensor.is_floating_point());
   if (tensor.dim() == expected.rank && kind && tensor.numel() > 0) return;
   throw Error({.where = fmt::format("{}: {}", path, expected.name),
                .found = describe(tensor.sizes(), tensor.scalar_type()),
@@ -43,7 +44,8 @@ TensorMap read_inputs(const std::string& path, const std::vector<Expected>& expe
   }
   for (const auto& [name, tensor] : tensors) {
     if (std::ranges::none_of(expected, [&](const Expected& one) { return one.name == name; })) {
-      throw Error({.where = path, .found = fmt::format("an unknown tensor {}", name), .expected = all_in_words(expected)});
+      throw Error(
+          {.where = path, .found = fmt::format("an unknown tensor {}", name), .expected = all_in_words(expected)});
     }
   }
   return tensors;

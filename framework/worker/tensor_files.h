@@ -16,8 +16,8 @@ struct Expected {
   bool either = false;
 };
 
-/// Reads a probe's input and checks that it holds exactly the expected tensors, of the right rank and kind. Throws Error
-/// naming what was expected (name, shape, type).
+/// Reads a probe's input and checks that it holds exactly the expected tensors, of the right rank and kind. Throws
+/// Error naming what was expected (name, shape, type).
 [[nodiscard]] TensorMap read_inputs(const std::string& path, const std::vector<Expected>& expected);
 
 /// Floating outputs in float32, or in float64 when the computation was.

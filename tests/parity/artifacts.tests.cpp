@@ -14,9 +14,27 @@ const fs::path kFolder = fs::path(ATELIER_SOURCE_DIR) / "tests/parity/artifacts"
 
 std::vector<std::string> command(const TemporaryFolder& out) {
   const std::string side = std::to_string(8 * 8);  // 8 latents of 8 pixels
-  return {"sample", "--model", (models_folder() / "sd21").string(), "--prompt", "a {} photo", "--steps", "10",
-          "--guidance", "3", "--scheduler", "ddim", "--seed", "5", "--size", side + "x" + side, "--threads", "1",
-          "--out", (out / "pictures").string(), "--latents-out", (out / "latents.safetensors").string()};
+  return {"sample",
+          "--model",
+          (models_folder() / "sd21").string(),
+          "--prompt",
+          "a {} photo",
+          "--steps",
+          "10",
+          "--guidance",
+          "3",
+          "--scheduler",
+          "ddim",
+          "--seed",
+          "5",
+          "--size",
+          side + "x" + side,
+          "--threads",
+          "1",
+          "--out",
+          (out / "pictures").string(),
+          "--latents-out",
+          (out / "latents.safetensors").string()};
 }
 
 double deviation_of(const TemporaryFolder& out) {

@@ -41,7 +41,8 @@ TEST_CASE("JSON of any origin: duplicates, depth and trailing text are refused",
 
 TEST_CASE("configs that Python wrote may hold bare infinities", "[core][json]") {
   const TemporaryFolder folder;
-  write_file_atomically(folder / "c.json", R"({"a": -Infinity, "b": [NaN, Infinity], "c": "NaN \"-Infinity\"", "d": 1})");
+  write_file_atomically(folder / "c.json",
+                        R"({"a": -Infinity, "b": [NaN, Infinity], "c": "NaN \"-Infinity\"", "d": 1})");
   const Json json = read_python_json_file(folder / "c.json");
   CHECK(json.at("a") == "-Infinity");
   CHECK(json.at("b") == Json::array({"NaN", "Infinity"}));

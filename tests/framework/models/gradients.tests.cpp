@@ -102,12 +102,18 @@ void check_family(const std::string& family, bool checkpoint) {
 
 }  // namespace
 
-TEST_CASE("an SD 1.5-like training step has PyTorch's loss and gradients", "[models][gradients]") { check_family("sd15", false); }
+TEST_CASE("an SD 1.5-like training step has PyTorch's loss and gradients", "[models][gradients]") {
+  check_family("sd15", false);
+}
 
 TEST_CASE("an SD 2.1-like training step with v-prediction has PyTorch's loss and gradients", "[models][gradients]") {
   check_family("sd21", false);
 }
 
-TEST_CASE("an SDXL-like training step has PyTorch's loss and gradients", "[models][gradients]") { check_family("sdxl", false); }
+TEST_CASE("an SDXL-like training step has PyTorch's loss and gradients", "[models][gradients]") {
+  check_family("sdxl", false);
+}
 
-TEST_CASE("activation checkpointing leaves loss and gradients as they are", "[models][gradients]") { check_family("sd15", true); }
+TEST_CASE("activation checkpointing leaves loss and gradients as they are", "[models][gradients]") {
+  check_family("sd15", true);
+}

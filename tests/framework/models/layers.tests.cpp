@@ -101,8 +101,9 @@ TEST_CASE("the bfloat16 attention kernel agrees with float32 attention", "[model
     std::int64_t batch, queries, keys, heads, width;
   };
   // One query, tails in queries and keys, every register count of the output (16 to 160 columns), several key blocks.
-  for (const Shape s : {Shape{1, 1, 1, 1, 8}, Shape{2, 50, 77, 8, 40}, Shape{1, 97, 300, 2, 64}, Shape{1, 48, 256, 3, 80},
-                        Shape{1, 100, 513, 2, 160}, Shape{2, 7, 31, 2, 16}, Shape{1, 60, 600, 1, 96}}) {
+  for (const Shape s :
+       {Shape{1, 1, 1, 1, 8}, Shape{2, 50, 77, 8, 40}, Shape{1, 97, 300, 2, 64}, Shape{1, 48, 256, 3, 80},
+        Shape{1, 100, 513, 2, 160}, Shape{2, 7, 31, 2, 16}, Shape{1, 60, 600, 1, 96}}) {
     const auto make_tensor = [&](std::int64_t rows, std::uint64_t seed) {
       return (2.0 * random({s.batch, rows, s.heads * s.width}, seed)).to(at::kBFloat16);
     };

@@ -19,8 +19,8 @@
 #include "framework/models/conv2d.h"
 #include "framework/models/linear.h"
 #include "framework/models/unet.h"
-#include "framework/text/clip_tokenizer.h"
 #include "framework/tensor/random.h"
+#include "framework/text/clip_tokenizer.h"
 #include "tests/support/catch_torch.h"
 
 using namespace atelier;
@@ -88,9 +88,11 @@ Cost cost_of(const std::function<void()>& call) {
   call();
   Cost cost;
   counted = &cost;
-  const auto handle = at::addThreadLocalCallback(at::RecordFunctionCallback(count_operator).scopes({at::RecordScope::FUNCTION}));
+  const auto handle =
+      at::addThreadLocalCallback(at::RecordFunctionCallback(count_operator).scopes({at::RecordScope::FUNCTION}));
   {
-    const c10::DebugInfoGuard guard(c10::DebugInfoKind::PROFILER_STATE, std::make_shared<CountingAllocations>(cost.allocations));
+    const c10::DebugInfoGuard guard(c10::DebugInfoKind::PROFILER_STATE,
+                                    std::make_shared<CountingAllocations>(cost.allocations));
     call();
   }
   at::removeCallback(handle);
@@ -100,7 +102,8 @@ Cost cost_of(const std::function<void()>& call) {
 
 }  // namespace
 
-TEST_CASE("a session that asks for nothing costs what the bare UNet costs, and keeps fused attention", "[models][session]") {
+TEST_CASE("a session that asks for nothing costs what the bare UNet costs, and keeps fused attention",
+          "[models][session]") {
   const at::NoGradGuard no_grad;
   const auto shared = base("sd15");
   UNet bare(shared->config("unet"), shared->weights("unet"));
@@ -198,7 +201,8 @@ TEST_CASE("an existing token's own vector under a new name changes nothing", "[m
   CHECK(at::allclose(session.encode({"<same>"}).context, session.encode({"a"}).context, 1e-5, 1e-6));
 }
 
-TEST_CASE("SDXL's context is both towers side by side, and pooling at the end token can be asked for", "[models][session]") {
+TEST_CASE("SDXL's context is both towers side by side, and pooling at the end token can be asked for",
+          "[models][session]") {
   const at::NoGradGuard no_grad;
   Session session(base("sdxl"));
   REQUIRE(session.text_towers() == 2);
@@ -211,7 +215,8 @@ TEST_CASE("SDXL's context is both towers side by side, and pooling at the end to
   const TextCondition argmax = session.encode({"a <n> photo"});
   const TextCondition eos = session.encode({"a <n> photo"}, {.edited_rows = {}, .pool_at_eos = true});
   CHECK(at::allclose(argmax.context, eos.context));
-  CHECK_FALSE(at::allclose(argmax.pooled, eos.pooled, 1e-3, 1e-3));  // formats.md 7: the learned token has the largest id
+  CHECK_FALSE(
+      at::allclose(argmax.pooled, eos.pooled, 1e-3, 1e-3));  // formats.md 7: the learned token has the largest id
 }
 
 TEST_CASE("text-attention edits act on the chosen rows only and can be cleared", "[models][session]") {

@@ -37,7 +37,8 @@ void attach_something(Session& session) {
   std::uint64_t seed = 50;
   for (const auto& name : session.layers("unet.*attn2.to_k")) {
     const auto& weight = session.unet().registry().linears.at(name.substr(5))->weight;
-    session.attach(name, {.a = random({2, weight.size(1)}, ++seed), .b = random({weight.size(0), 2}, ++seed), .scale = 1.0});
+    session.attach(name,
+                   {.a = random({2, weight.size(1)}, ++seed), .b = random({weight.size(0), 2}, ++seed), .scale = 1.0});
   }
 }
 
@@ -51,7 +52,8 @@ std::unique_ptr<at::ObserverContext> count_convolutions(const at::RecordFunction
 
 }  // namespace
 
-TEST_CASE("classifier-free guidance is u + g (c - u), and g = 1 leaves the unconditional branch out", "[sampling][guidance]") {
+TEST_CASE("classifier-free guidance is u + g (c - u), and g = 1 leaves the unconditional branch out",
+          "[sampling][guidance]") {
   const at::NoGradGuard no_grad;
   Session session(small_base("sd15"));
   const TextCondition empty = session.encode({""}), text = session.encode({"a photo"});
@@ -68,7 +70,8 @@ TEST_CASE("reward guidance equals three separate calls, in one call of three bra
   const at::NoGradGuard no_grad;
   Session session(small_base("sd15"));
   attach_something(session);
-  const TextCondition empty = session.encode({""}), base = session.encode({"a photo"}), text = session.encode({"the photo"});
+  const TextCondition empty = session.encode({""}), base = session.encode({"a photo"}),
+                      text = session.encode({"the photo"});
   const Tensor sample = random({2, 4, 8, 8}, 1);
   GuidedModel guided(session.unet(), reward_guidance(empty, base, text, 7.5, 3.0));
   const Tensor u = alone(session, sample, 500, empty, 0), b = alone(session, sample, 500, base, 0);

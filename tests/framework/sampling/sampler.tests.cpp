@@ -18,7 +18,8 @@ using namespace atelier;
 
 namespace {
 
-Tensor sample(Session& session, const std::vector<std::uint64_t>& seeds, const std::string& scheduler_name, std::size_t* steps = nullptr) {
+Tensor sample(Session& session, const std::vector<std::uint64_t>& seeds, const std::string& scheduler_name,
+              std::size_t* steps = nullptr) {
   const at::NoGradGuard no_grad;
   std::vector<at::Generator> generators;
   const Tensor latents = initial_latents({4, 8, 8}, seeds, generators);
@@ -59,7 +60,8 @@ TEST_CASE("initial latents of seed N are torch.manual_seed(N); torch.randn(1, 4,
 
 TEST_CASE("pixels become 8-bit levels by clamping and rounding half to even", "[sampling][picture]") {
   // x/2 + 0.5 times 255: -2 -> 0, 2 -> 255, 0 -> 127.5 -> 128, -1 + 2·2.5/255 -> 2.5 -> 2.
-  const Tensor pixels = at::tensor({-2.0, 2.0, 0.0, -1.0 + 5.0 / 255.0}, at::kDouble).view({1, 1, 2, 2}).expand({1, 3, 2, 2});
+  const Tensor pixels =
+      at::tensor({-2.0, 2.0, 0.0, -1.0 + 5.0 / 255.0}, at::kDouble).view({1, 1, 2, 2}).expand({1, 3, 2, 2});
   const auto images = to_images(pixels);
   REQUIRE(images.size() == 1);
   const auto& levels = images.front().pixels;

@@ -34,10 +34,12 @@ TEST_CASE("weights of the file's own type share its mapping", "[tensor][weights]
 
 TEST_CASE("weights report missing, mis-shaped and unexpected tensors in one error", "[tensor][weights]") {
   const TemporaryFolder folder;
-  Weights weights(file_with(folder, {{"a", at::ones({2, 3})}, {"left", at::ones({1})}, {"x.position_ids", at::ones({1})}}), {});
+  Weights weights(
+      file_with(folder, {{"a", at::ones({2, 3})}, {"left", at::ones({1})}, {"x.position_ids", at::ones({1})}}), {});
   CHECK_FALSE(weights.take("a", {3, 2}).defined());
   CHECK_FALSE(weights.take("b", {1}).defined());
-  CHECK_THROWS_WITH(weights.check(), Catch::Contains("1 missing: b") && Catch::Contains("a is [2, 3] where [3, 2] is wanted") &&
+  CHECK_THROWS_WITH(weights.check(), Catch::Contains("1 missing: b") &&
+                                         Catch::Contains("a is [2, 3] where [3, 2] is wanted") &&
                                          Catch::Contains("1 unexpected: left") && Catch::Contains("w.safetensors"));
 }
 
@@ -59,7 +61,8 @@ TEST_CASE("placing converts floating tensors and leaves integers", "[tensor][wei
 
 TEST_CASE("named tensors survive a round trip with their metadata", "[tensor][io]") {
   const TemporaryFolder folder;
-  const NamedTensors content{.tensors = {{"t", at::arange(5, at::kLong)}, {"s", at::ones({})}}, .metadata = {{"k", "v"}}};
+  const NamedTensors content{.tensors = {{"t", at::arange(5, at::kLong)}, {"s", at::ones({})}},
+                             .metadata = {{"k", "v"}}};
   write_named_tensors(folder / "x.safetensors", content);
   const NamedTensors read = read_named_tensors(folder / "x.safetensors");
   CHECK(at::equal(read.tensors.at("t"), content.tensors.at("t")));
@@ -70,6 +73,7 @@ TEST_CASE("named tensors survive a round trip with their metadata", "[tensor][io
 TEST_CASE("devices and types are read strictly", "[tensor][placement]") {
   CHECK(parse_device("cuda:3") == c10::Device(c10::kCUDA, 3));
   CHECK(parse_dtype("bfloat16") == c10::kBFloat16);
-  for (const char* bad : {"gpu", "cuda:", "cuda:-1", "cuda:x", "cuda:1000", ""}) CHECK_THROWS_AS(parse_device(bad), Error);
+  for (const char* bad : {"gpu", "cuda:", "cuda:-1", "cuda:x", "cuda:1000", ""})
+    CHECK_THROWS_AS(parse_device(bad), Error);
   CHECK_THROWS_WITH(parse_dtype("fp16"), Catch::Contains("float16"));
 }
