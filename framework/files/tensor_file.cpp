@@ -23,7 +23,7 @@ TensorFile read_tensor_file(const std::filesystem::path& path, bool allow_pickle
     throw Error({.where = path.string(),
                  .found = "a pickle file",
                  .expected = "a safetensors file",
-                 .advice = "take the safetensors file of this model, or allow pickle files"});
+                 .advice = "take the safetensors file of this model, or allow pickle files (--allow-pickle)"});
   }
   return pickle_checkpoint(parse_pickle(file->bytes(), path.string(), file));
 }

@@ -123,7 +123,7 @@ std::vector<std::string> weight_files_in(const fs::path& folder) {
   throw Error({.where = folder.string(),
                .found = present.empty() ? std::string("no weight file") : "only " + join(present, ", ", 8),
                .expected = "one of " + join(tried),
-               .advice = only_pickles      ? "fetch the safetensors file, or allow pickle files"
+               .advice = only_pickles      ? "fetch the safetensors file, or allow pickle files (--allow-pickle)"
                          : present.empty() ? "fetch the component's weights"
                                            : "ask for a variant that is there"});
 }

@@ -1,5 +1,6 @@
 #include "framework/tensor/cuda_libraries.h"
 
+#include <ATen/Parallel.h>
 #include <dlfcn.h>
 
 #include <cstdlib>
@@ -22,15 +23,15 @@ bool open_library(const std::string& name, std::string& reason) {
 std::filesystem::path folder_of(const void* symbol) {
   Dl_info info{};
   return ::dladdr(symbol, &info) != 0 && info.dli_fname != nullptr ? std::filesystem::path(info.dli_fname).parent_path()
-                                                                  : std::filesystem::path();
+                                                                   : std::filesystem::path();
 }
 
-/// Beside libtorch_cpu, which our own link has loaded: the address of any of its symbols tells where that is.
+/// Beside libtorch_cpu, which our own link has loaded: the address of any of its functions tells where that is (taking it calls nothing).
 /// ATELIER_TORCH_CUDA names the library where it lies elsewhere.
 std::string torch_cuda_path() {
   if (const char* given = std::getenv("ATELIER_TORCH_CUDA"); given != nullptr && *given != '\0') return given;
-  const void* torch = ::dlsym(RTLD_DEFAULT, "_ZN2at11get_num_threadsEv");
-  return (folder_of(torch != nullptr ? torch : reinterpret_cast<const void*>(&open_library)) / "libtorch_cuda.so").string();
+  const auto* torch = reinterpret_cast<const void*>(&at::get_num_threads);
+  return (folder_of(torch) / "libtorch_cuda.so").string();
 }
 
 CudaLibraries open() {
