@@ -10,13 +10,19 @@ declare -A sees=(
   [image]="core image"
   [text]="core text"
   [formats]="core files text formats"
-  [cli]="core files image text formats cli"
+  [config]="core config"
+  [store]="core config store"
+  [plan]="core files image text formats config store plan"
+  [execute]="core config store plan execute"
+  [cli]="core files image text formats config store plan execute cli"
   [cuda]="cuda"
   [tensor]="core files cuda tensor"
   [schedulers]="core schedulers"
   [models]="core files text formats tensor models"
   [sampling]="core files image text formats cuda tensor schedulers models sampling"
-  [worker]="core files image text formats tensor schedulers models sampling worker"
+  [training]="core files image text formats config tensor schedulers models sampling training"
+  [methods]="core files image text formats config tensor schedulers models sampling training methods"
+  [worker]="core files image text formats config store tensor schedulers models sampling training methods worker"
 )
 
 status=0
@@ -37,7 +43,7 @@ for folder in framework/*/; do
   done < <(grep -rnE '#include "framework/' "$folder" --include='*.h' --include='*.cpp' --include='*.cu')
 done
 # Rooms without LibTorch stay without it.
-for room in core files image text formats cli; do
+for room in core files image text formats config store plan execute cli; do
   if grep -rnE '#include <(ATen|torch|c10)/' "framework/$room"; then
     echo "framework/$room: may not include LibTorch"
     status=1

@@ -205,9 +205,20 @@ void Session::clear_text_edits() {
   for (const auto& tower : towers_) tower->clear_edits();
 }
 
+TextIds Session::tokenize(const std::vector<std::string>& prompts) {
+  TextIds ids;
+  for (const auto& tower : towers_) ids.towers.push_back(tower->tokenize(prompts));
+  return ids;
+}
+
 TextCondition Session::encode(const std::vector<std::string>& prompts, const EncodeOptions& options) {
-  if (towers_.size() == 1) return {.context = towers_[0]->encode(prompts, options).context, .pooled = {}};
-  const auto first = towers_[0]->encode(prompts, options), second = towers_[1]->encode(prompts, options);
+  return encode(tokenize(prompts), options);
+}
+
+TextCondition Session::encode(const TextIds& ids, const EncodeOptions& options) {
+  const TextCondition first = towers_.front()->encode(ids.towers.at(0), options);
+  if (towers_.size() == 1) return {.context = first.context, .pooled = {}};
+  const TextCondition second = towers_[1]->encode(ids.towers.at(1), options);
   return {.context = at::cat({first.context, second.context}, -1), .pooled = second.pooled};
 }
 

@@ -25,8 +25,14 @@ struct TextCondition {
   Tensor pooled;   ///< SDXL: [B, P]; undefined otherwise
 };
 
+/// Prompts as token ids: one tensor for each text encoder, [B, 77] int64 on the base's device.
+struct TextIds {
+  std::vector<Tensor> towers;
+};
+
 struct EncodeOptions {
   Tensor edited_rows;          ///< [B] bool: rows that the text-attention edits apply to; undefined: all
+  Tensor attention_bias;       ///< [1 or B, 1, 77, 77] stands for the causal mask in every layer without an edit
   bool pool_at_eos = false;    ///< read SDXL's pooled vector at the end token instead of where the config says
   std::int64_t clip_skip = 0;  ///< take the state that many layers before the usual one
 };
@@ -76,6 +82,9 @@ class Session {
 
   /// Prompts through all towers. Placeholders of several vectors are expanded; long prompts are cut at 77 tokens.
   [[nodiscard]] TextCondition encode(const std::vector<std::string>& prompts, const EncodeOptions& options = {});
+  /// The host's half of encode(), and the device's.
+  [[nodiscard]] TextIds tokenize(const std::vector<std::string>& prompts);
+  [[nodiscard]] TextCondition encode(const TextIds& ids, const EncodeOptions& options = {});
 
  private:
   struct Resolved {

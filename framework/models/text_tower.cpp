@@ -67,7 +67,7 @@ Tensor TextTower::token_vector(const std::string& word) {
   return model().embed_tokens(at::tensor(found, at::kLong).unsqueeze(0)).reshape(-1).to(at::kCPU, at::kFloat).clone();
 }
 
-Tensor TextTower::ids(const std::vector<std::string>& prompts) {
+Tensor TextTower::tokenize(const std::vector<std::string>& prompts) {
   std::vector<std::int64_t> all;
   for (const auto& prompt : prompts) {
     const auto row = tokenizer().encode(tokenizer().expand_vectors(prompt));
@@ -93,17 +93,20 @@ Tensor TextTower::context(const TextOutput& output, std::int64_t clip_skip) {
   return sdxl ? state : model().final_norm(state);
 }
 
-TextCondition TextTower::encode(const std::vector<std::string>& prompts, const EncodeOptions& options) {
+TextCondition TextTower::encode(const Tensor& ids, const EncodeOptions& options) {
   TextCall call;
   if (!vectors_.empty()) call.extra_tokens = at::cat(vectors_);
   call.edits = edits_;
   if (options.edited_rows.defined()) {
     for (auto& [layer, edit] : call.edits) edit.rows = options.edited_rows;
   }
+  if (options.attention_bias.defined()) {
+    call.edit_all = TextAttentionEdit{.bias = options.attention_bias, .replaces_causal_mask = true};
+  }
   call.pooling = options.pool_at_eos ? Pooling::eos : Pooling::config;
   call.eos_token = tokenizer().eos_id();
   call.hidden_states = options.clip_skip != 0;
-  const TextOutput output = model().forward(ids(prompts), call);
+  const TextOutput output = model().forward(ids, call);
   return {.context = context(output, options.clip_skip), .pooled = output.pooled};
 }
 

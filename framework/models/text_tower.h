@@ -33,10 +33,11 @@ class TextTower {
 
   /// What this tower gives to the UNet: SDXL's towers the state before the last layer, the others the normed last
   /// state.
-  [[nodiscard]] TextCondition encode(const std::vector<std::string>& prompts, const EncodeOptions& options);
+  [[nodiscard]] TextCondition encode(const Tensor& ids, const EncodeOptions& options);
+  /// [B, 77] int64 on the base's device.
+  [[nodiscard]] Tensor tokenize(const std::vector<std::string>& prompts);
 
  private:
-  [[nodiscard]] Tensor ids(const std::vector<std::string>& prompts);
   [[nodiscard]] Tensor context(const TextOutput& output, std::int64_t clip_skip);
 
   const Base& base_;  // the session holds it

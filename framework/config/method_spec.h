@@ -1,0 +1,107 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "framework/config/option_spec.h"
+
+namespace atelier {
+
+/// Raised with every change of this file's structures, of Stage, of Method or of the plugin table.
+inline constexpr int kPluginApi = 1;
+
+/// How many optimizer steps a stage takes: a sum of integer options minus a sum of others (TextReg's second stage:
+/// max_train_steps - ti_train_step).
+struct StepCount {
+  std::vector<std::string> add, subtract;
+};
+
+/// One training stage as the planner sees it: plain data.
+struct StageSpec {
+  std::string name;
+  int numerics = 1;                       ///< raise when results change (tests/numerics.lock watches)
+  std::vector<std::string> reads;         ///< the options this stage sees; only these enter its key
+  std::vector<std::string> inputs;        ///< earlier stages whose artifacts it starts from
+  std::vector<Condition> runs_when;       ///< all must hold, else the stage is left out (a token given as a file)
+  StepCount steps;                        ///< none of these options needs to stand in `reads`
+  std::vector<Condition> depends_on_total_when;  ///< if one holds, a checkpoint depends on the total number of steps
+  std::vector<std::string> lists;         ///< prompt lists that it draws from, by id
+  std::vector<Condition> class_images_when;  ///< needs images of the class when all hold (never when empty)
+};
+
+struct PresetSpec {
+  std::string name;
+  std::string help;
+  Json options;  ///< object: name -> value
+};
+
+/// An argument of the method's published program, and what became of it.
+struct ArgumentSpec {
+  enum class Status { option, framework, refused, without_effect };
+  std::string name;  ///< "--lora_rank"
+  Status status = Status::option;
+  std::string text;  ///< the option's name; else one sentence
+};
+
+/// What stands for the concept in prompts: the first rule whose conditions hold. `{placeholder}` becomes the value of
+/// the option placeholder_token and `{class}` the class word.
+struct PhraseRule {
+  std::vector<Condition> when;
+  std::string text;  ///< "{placeholder} {class}"
+  std::string base;  ///< the same for the base model: "{class}"
+};
+
+/// How the method's authors sample.
+struct SamplerSpec {
+  std::string scheduler = "ddim";
+  std::int64_t steps = 50;
+  double guidance = 7.5;
+  Json settings = Json::object();  ///< keys of the scheduler's config
+};
+
+/// A method as help and the planner see it. A plugin holds it; its description file beside the library repeats it.
+struct MethodSpec {
+  std::string name;
+  std::string summary;  ///< one line
+  std::string paper;    ///< "Gal et al. 2022, arXiv:2208.01618"
+  std::vector<OptionSpec> options;
+  std::vector<PresetSpec> presets;  ///< the first one is the default; it may be empty of options
+  std::vector<StageSpec> stages;    ///< in order
+  std::vector<PhraseRule> phrases;
+  SamplerSpec sampler;
+  std::vector<ArgumentSpec> arguments;
+};
+
+[[nodiscard]] Json to_json(const MethodSpec& spec);
+/// Throws Error (`where`) for a description that is not one.
+[[nodiscard]] MethodSpec method_spec_from_json(const Json& json, const std::string& where);
+
+/// Throws Error unless the spec is consistent: names unique, defaults valid, conditions, reads, steps and presets name
+/// options that exist, inputs name earlier stages, the phrase rules end with one that always holds.
+void check_spec(const MethodSpec& spec);
+
+/// The optimizer options that every stage has, under "<stage>.": learning_rate, adam_beta1, adam_beta2,
+/// adam_weight_decay, adam_epsilon, max_grad_norm, train_batch_size, scale_lr, gradient_accumulation_steps,
+/// micro_batch_size, lr_scheduler, lr_warmup_steps, lr_num_cycles, lr_power.
+struct StageDefaults {
+  double learning_rate = 1e-4;
+  double max_grad_norm = 0.0;  ///< 0: no clipping
+  std::int64_t train_batch_size = 1;
+  bool scale_lr = false;
+  std::int64_t gradient_accumulation_steps = 1;
+  double adam_weight_decay = 1e-2;
+  std::string source;  ///< of all these values
+};
+[[nodiscard]] std::vector<OptionSpec> stage_options(const std::string& stage, const StageDefaults& defaults);
+/// The names of those, to be appended to StageSpec::reads.
+[[nodiscard]] std::vector<std::string> stage_option_names(const std::string& stage);
+
+/// Resolved options: defaults, then a preset ("" : the first), then `chosen` (object), each checked. Throws Error
+/// (usage) for unknown names with the nearest known one, bad values, and chosen options that have no effect.
+[[nodiscard]] Json resolve_options(const MethodSpec& spec, const std::string& preset, const Json& chosen,
+                                   const std::string& where);
+
+/// Optimizer steps of a stage under resolved options. Throws Error (usage) when negative.
+[[nodiscard]] std::int64_t stage_steps(const StageSpec& stage, const Json& options);
+
+}  // namespace atelier

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "framework/core/file_descriptor.h"
+#include "framework/core/json.h"
+#include "framework/store/store.h"
+
+namespace atelier {
+
+/// One process's own append-only record: spool/<uuid>.jsonl, each line an object with a checksum. A torn last line is
+/// left alone by readers and reported.
+class Spool {
+ public:
+  explicit Spool(const Store& store);
+
+  /// Appends one event; adds `at` (UTC, milliseconds), `spool` and `n` (line number). One write(2), no sync unless
+  /// `durable`.
+  void write(Json event, bool durable = false);
+  [[nodiscard]] const std::string& name() const { return name_; }
+
+ private:
+  std::string name_;
+  FileDescriptor file_;
+  std::int64_t lines_ = 0;
+};
+
+/// The lines of one spool file from `offset` on. Returns the offset behind the last whole line. Damaged lines (checksum,
+/// not JSON) go to `damaged` with their offset; a line without its newline is not read.
+std::uint64_t read_spool(const std::filesystem::path& path, std::uint64_t offset,
+                         const std::function<void(const Json& event)>& event,
+                         const std::function<void(std::uint64_t offset, const std::string& why)>& damaged);
+
+}  // namespace atelier

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "framework/core/file_descriptor.h"
+#include "framework/core/json.h"
+
+namespace atelier {
+
+/// What a key leads to: keys/<key>.json.
+struct KeyRecord {
+  std::string key;          ///< SHA-256 of the canonical description
+  Json description;         ///< everything that was hashed
+  std::string object;       ///< digest of the artifact
+  Json summary;             ///< small facts about it that tables need without opening it (rows, bytes, seconds)
+  std::vector<std::string> divergent;  ///< digests of other contents that came out under the same key
+};
+
+/// A lock that the kernel releases when its owner dies.
+class KeyLock {
+ public:
+  explicit KeyLock(FileDescriptor file) : file_(std::move(file)) {}
+
+ private:
+  FileDescriptor file_;
+};
+
+/// The folder in which everything is kept: `objects/` by digest, `keys/`, `spool/`, `snapshots/`, `manifests/` (design
+/// 9). Files are written to a temporary name, synced and linked; nothing that is published ever changes.
+class Store {
+ public:
+  /// --store, else ATELIER_STORE, else ".atelier" in the working folder.
+  [[nodiscard]] static std::filesystem::path default_root();
+  /// Makes the folder where it is missing. Throws Error when it is not a store of this version or cannot be written.
+  [[nodiscard]] static Store create_or_open(const std::filesystem::path& root);
+  /// For reading only: throws Error (with what to do) when there is no store.
+  [[nodiscard]] static Store open(const std::filesystem::path& root);
+
+  [[nodiscard]] const std::filesystem::path& root() const { return root_; }
+  /// A random id made with the store: names its index in the user's state folder.
+  [[nodiscard]] std::string id() const;
+
+  // Objects: content by SHA-256.
+  [[nodiscard]] std::filesystem::path object_path(std::string_view digest) const;
+  [[nodiscard]] bool has_object(std::string_view digest) const;
+  /// A name in the store's own temporary folder (same file system) for a writer that fills it before adopt().
+  [[nodiscard]] std::filesystem::path temporary_path() const;
+  /// Takes a finished, synced file in: returns its digest. The file is gone afterwards.
+  [[nodiscard]] std::string adopt(const std::filesystem::path& finished) const;
+  [[nodiscard]] std::string put(std::string_view content) const;
+
+  // Keys.
+  [[nodiscard]] std::optional<KeyRecord> find(std::string_view key) const;
+  /// First wins. When the key leads to other bytes already, both are kept and `record.divergent` of the file grows.
+  /// Returns false in that case.
+  bool publish(const KeyRecord& record) const;
+  /// Waits; `nullopt` with `wait == false` when another process holds it.
+  [[nodiscard]] std::optional<KeyLock> lock(std::string_view key, bool wait) const;
+
+  // Work in progress.
+  [[nodiscard]] std::filesystem::path snapshot_path(std::string_view key) const;
+  [[nodiscard]] std::filesystem::path spool_folder() const;
+
+ private:
+  explicit Store(std::filesystem::path root) : root_(std::move(root)) {}
+  std::filesystem::path root_;
+};
+
+/// SHA-256 over the description's canonical text: keys sorted, no blanks, shortest round-trip numbers.
+[[nodiscard]] std::string key_of(const Json& description);
+
+}  // namespace atelier

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "framework/image/train.h"
+
+namespace atelier {
+
+/// How a method makes a training picture from a photo: the transform, and which of its parts are drawn anew at every
+/// access (draws `flip`, `rotate`, `rotate_angle`, `brightness`, `contrast`, `jitter_order`, `crop_top`, `crop_left`).
+struct ImageRecipe {
+  TrainTransform transform;
+  double flip_probability = 0.0;
+  bool random_crop = false;  ///< where the resized picture is larger than the crop; else a centre crop
+  double rotate_probability = 0.0;
+  double rotate_degrees = 0.0;  ///< angle uniform in [-degrees, degrees]
+  double brightness = 0.0;      ///< factor uniform in [1 - b, 1 + b]
+  double contrast = 0.0;        ///< factor uniform in [1 - c, 1 + c]; order of the two drawn, 8-bit rounding after each
+  ExifRule exif = ExifRule::apply;
+
+  /// How many different pictures one photo of this size can become: 1, 2 (flip), or nullopt for a number without bound.
+  [[nodiscard]] std::optional<std::int64_t> outcomes(Size photo) const;
+};
+
+/// Which photos a stage sees, in which order.
+struct DataSpec {
+  ImageRecipe recipe;
+  std::int64_t repeats = 1;     ///< one epoch holds every photo this many times, shuffled
+  bool drop_last = true;        ///< else the last batch of an epoch may be smaller
+  std::int64_t cache_latents = 0;  ///< freeze this many variants of each photo (0: the rule of the framework decides)
+};
+
+/// How a stage is optimised. AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101) in PyTorch's form.
+struct TrainSpec {
+  std::int64_t batch = 1;         ///< rows of one optimizer step
+  std::int64_t micro_batch = 0;   ///< rows computed at once; 0: all. Same loss and gradient
+  double loss_divisor = 1.0;      ///< the loss is divided by this before the backward pass (accumulation that is none)
+  std::int64_t accumulation = 1;  ///< batches whose gradients one optimizer step sums
+  double max_grad_norm = 0.0;     ///< global L2 limit; 0: none
+  double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
+  std::string lr_scheduler = "constant";  ///< one of diffusers' six
+  std::int64_t lr_warmup_steps = 0;
+  std::int64_t lr_total_steps = 0;  ///< what linear, cosine and polynomial decay over
+  std::int64_t lr_num_cycles = 1;
+  double lr_power = 1.0;
+  double offset_noise = 0.0;
+  bool cast_alphas = false;  ///< ᾱ in the latents' type before the square roots, as the published scripts do
+};
+
+}  // namespace atelier
