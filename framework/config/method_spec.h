@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "framework/config/option_spec.h"
+#include "framework/core/error.h"
 
 namespace atelier {
 
@@ -16,11 +17,18 @@ struct StepCount {
   std::vector<std::string> add, subtract;
 };
 
+/// Options that a stage reads only where a condition holds.
+struct ConditionalReads {
+  Condition when;
+  std::vector<std::string> options;
+};
+
 /// One training stage as the planner sees it: plain data.
 struct StageSpec {
   std::string name;
   int numerics = 1;                       ///< raise when results change (tests/numerics.lock watches)
   std::vector<std::string> reads;         ///< the options this stage sees; only these enter its key
+  std::vector<ConditionalReads> reads_when;  ///< further ones; stage_reads() has both
   std::vector<std::string> inputs;        ///< earlier stages whose artifacts it starts from
   std::vector<Condition> runs_when;       ///< all must hold, else the stage is left out (a token given as a file)
   StepCount steps;                        ///< none of these options needs to stand in `reads`
@@ -100,6 +108,26 @@ struct StageDefaults {
 /// (usage) for unknown names with the nearest known one, bad values, and chosen options that have no effect.
 [[nodiscard]] Json resolve_options(const MethodSpec& spec, const std::string& preset, const Json& chosen,
                                    const std::string& where);
+
+/// The same with every fault of the chosen options, by name in their order; for callers that know where each was written.
+struct OptionFault {
+  std::string option;
+  Fault fault;
+};
+struct ResolvedOptions {
+  Json options;                     ///< of the presets and of those chosen options that are valid
+  std::vector<OptionFault> faults;
+};
+[[nodiscard]] ResolvedOptions try_resolve_options(const MethodSpec& spec, const std::string& preset, const Json& chosen,
+                                                  const std::string& where);
+
+/// Null when the method has none of this name; the preset "" is the first.
+[[nodiscard]] const OptionSpec* find_option(const MethodSpec& spec, std::string_view name);
+[[nodiscard]] const PresetSpec* find_preset(const MethodSpec& spec, std::string_view name);
+[[nodiscard]] std::vector<std::string> option_names(const MethodSpec& spec);
+
+/// The options that the stage reads under these resolved options, sorted: exactly these enter its key.
+[[nodiscard]] std::vector<std::string> stage_reads(const StageSpec& stage, const Json& options);
 
 /// Optimizer steps of a stage under resolved options. Throws Error (usage) when negative.
 [[nodiscard]] std::int64_t stage_steps(const StageSpec& stage, const Json& options);

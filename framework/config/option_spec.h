@@ -45,5 +45,7 @@ struct OptionSpec {
 /// Whether the condition holds for resolved options (an object of name -> value).
 [[nodiscard]] bool holds(const Condition& condition, const Json& options);
 [[nodiscard]] bool hold(const std::vector<Condition>& conditions, const Json& options);
+/// "with_prior = true", "rank is set".
+[[nodiscard]] std::string describe(const Condition& condition);
 
 }  // namespace atelier
