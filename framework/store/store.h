@@ -13,10 +13,10 @@ namespace atelier {
 
 /// What a key leads to: keys/<key>.json.
 struct KeyRecord {
-  std::string key;          ///< SHA-256 of the canonical description
-  Json description;         ///< everything that was hashed
-  std::string object;       ///< digest of the artifact
-  Json summary;             ///< small facts about it that tables need without opening it (rows, bytes, seconds)
+  std::string key;     ///< SHA-256 of the canonical description
+  Json description;    ///< everything that was hashed
+  std::string object;  ///< digest of the artifact
+  Json summary;        ///< small facts about it that tables need without opening it (rows, bytes, seconds)
   std::vector<std::string> divergent;  ///< digests of other contents that came out under the same key
 };
 
@@ -42,7 +42,7 @@ class Store {
 
   [[nodiscard]] const std::filesystem::path& root() const { return root_; }
   /// A random id made with the store: names its index in the user's state folder.
-  [[nodiscard]] std::string id() const;
+  [[nodiscard]] const std::string& id() const { return id_; }
 
   // Objects: content by SHA-256.
   [[nodiscard]] std::filesystem::path object_path(std::string_view digest) const;
@@ -55,20 +55,33 @@ class Store {
 
   // Keys.
   [[nodiscard]] std::optional<KeyRecord> find(std::string_view key) const;
-  /// First wins. When the key leads to other bytes already, both are kept and `record.divergent` of the file grows.
-  /// Returns false in that case.
+  /// First wins. Throws Error when the key is not that of the description or the object is not here. When the key leads
+  /// to other bytes already, both are kept and `record.divergent` of the file grows. Returns false in that case.
   bool publish(const KeyRecord& record) const;
   /// Waits; `nullopt` with `wait == false` when another process holds it.
   [[nodiscard]] std::optional<KeyLock> lock(std::string_view key, bool wait) const;
 
   // Work in progress.
+  /// snapshots/<key>, which its owner replaces atomically and removes; nothing is made here.
   [[nodiscard]] std::filesystem::path snapshot_path(std::string_view key) const;
   [[nodiscard]] std::filesystem::path spool_folder() const;
 
+  // Manifests: manifests/<digest>.json, the digest being that of its text.
+  [[nodiscard]] std::string put_manifest(const Json& manifest) const;
+  [[nodiscard]] Json manifest(std::string_view digest) const;
+
  private:
-  explicit Store(std::filesystem::path root) : root_(std::move(root)) {}
+  Store(std::filesystem::path root, std::string id) : root_(std::move(root)), id_(std::move(id)) {}
+  [[nodiscard]] std::filesystem::path key_path(std::string_view key) const;
+  void place(const std::filesystem::path& sealed, const std::string& digest) const;
+  void add_divergent(const KeyRecord& record) const;
+
   std::filesystem::path root_;
+  std::string id_;
 };
+
+[[nodiscard]] Json to_json(const KeyRecord& record);
+[[nodiscard]] KeyRecord key_record(const Json& json, const std::string& where);
 
 /// SHA-256 over the description's canonical text: keys sorted, no blanks, shortest round-trip numbers.
 [[nodiscard]] std::string key_of(const Json& description);
