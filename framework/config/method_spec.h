@@ -121,6 +121,9 @@ struct ResolvedOptions {
 [[nodiscard]] ResolvedOptions try_resolve_options(const MethodSpec& spec, const std::string& preset, const Json& chosen,
                                                   const std::string& where);
 
+/// Why a declared option changes nothing under these resolved options ("x has no effect unless y = z"); "" when it does.
+[[nodiscard]] std::string no_effect_reason(const MethodSpec& spec, const OptionSpec& option, const Json& options);
+
 /// Null when the method has none of this name; the preset "" is the first.
 [[nodiscard]] const OptionSpec* find_option(const MethodSpec& spec, std::string_view name);
 [[nodiscard]] const PresetSpec* find_preset(const MethodSpec& spec, std::string_view name);

@@ -43,21 +43,6 @@ std::vector<std::string> unmet(const std::vector<Condition>& conditions, const J
   return texts;
 }
 
-/// Why a valid option changes nothing under these values; "" when it does.
-std::string inert_reason(const MethodSpec& spec, const OptionSpec& option, const Json& options) {
-  const auto missing = unmet(option.active_when, options);
-  if (!missing.empty()) return fmt::format("{} has no effect unless {}", option.name, join(missing, " and "));
-  if (used_by_method(spec, option.name)) return "";
-  std::vector<std::string> idle;
-  for (const auto& stage : spec.stages) {
-    if (!stage_uses(stage, option.name)) continue;
-    const auto needs = unmet(stage.runs_when, options);
-    if (needs.empty()) return "";
-    idle.push_back(fmt::format("{} (stage {} is left out)", join(needs, " and "), stage.name));
-  }
-  return idle.empty() ? "" : fmt::format("{} has no effect unless {}", option.name, join(idle, " or "));
-}
-
 Fault unknown_option(const MethodSpec& spec, const std::string& name, const std::string& where) {
   const auto names = option_names(spec);
   const auto near = nearest(name, names);
@@ -105,6 +90,20 @@ std::vector<std::string> option_names(const MethodSpec& spec) {
   return names;
 }
 
+std::string no_effect_reason(const MethodSpec& spec, const OptionSpec& option, const Json& options) {
+  const auto missing = unmet(option.active_when, options);
+  if (!missing.empty()) return fmt::format("{} has no effect unless {}", option.name, join(missing, " and "));
+  if (used_by_method(spec, option.name)) return "";
+  std::vector<std::string> idle;
+  for (const auto& stage : spec.stages) {
+    if (!stage_uses(stage, option.name)) continue;
+    const auto needs = unmet(stage.runs_when, options);
+    if (needs.empty()) return "";
+    idle.push_back(fmt::format("{} (stage {} is left out)", join(needs, " and "), stage.name));
+  }
+  return idle.empty() ? "" : fmt::format("{} has no effect unless {}", option.name, join(idle, " or "));
+}
+
 ResolvedOptions try_resolve_options(const MethodSpec& spec, const std::string& preset, const Json& chosen,
                                     const std::string& where) {
   ResolvedOptions resolved{.options = Json::object(), .faults = {}};
@@ -130,7 +129,7 @@ ResolvedOptions try_resolve_options(const MethodSpec& spec, const std::string& p
     }
   }
   for (const auto& name : valid) {
-    const auto reason = inert_reason(spec, *find_option(spec, name), resolved.options);
+    const auto reason = no_effect_reason(spec, *find_option(spec, name), resolved.options);
     if (reason.empty()) continue;
     resolved.faults.push_back({name, {.where = where, .found = reason, .expected = "", .advice = "leave it out"}});
   }

@@ -138,7 +138,8 @@ TEST_CASE("options resolve as default, preset, chosen", "[config]") {
   CHECK(resolve_options(spec, "masked", Json::object(), "t").at("mask") == true);
   CHECK(resolve_options(spec, "masked", {{"mask_ratio", 0.75}}, "t").at("mask_ratio") == 0.75);
   CHECK(resolve_options(spec, "", nullptr, "t").size() == spec.options.size());
-  CHECK(resolve_error({{"mask", true}}, "mask") == "test: twostep has no preset \"mask\"; expected one of published, masked; did you mean masked?");
+  CHECK(resolve_error({{"mask", true}}, "masket") ==
+        "test: twostep has no preset \"masket\"; expected one of published, masked; did you mean masked?");
 }
 
 TEST_CASE("unknown options name the nearest known one", "[config]") {
@@ -187,7 +188,7 @@ TEST_CASE("an inconsistent method is refused", "[config]") {
   CHECK_THAT(spec_error([](auto& s) { s.options.push_back(s.options[0]); }), Contains("declared twice"));
   CHECK_THAT(spec_error([](auto& s) { s.options[0].value = "x"; }), Contains("ti.learning_rate: \"x\""));
   CHECK_THAT(spec_error([](auto& s) { s.options[0].value = 1; s.options[0].type = OptionType::text; }), Contains("limits"));
-  CHECK_THAT(spec_error([](auto& s) { s.stages[1].reads.push_back("maks"); }), Contains("perhaps mask"));
+  CHECK_THAT(spec_error([](auto& s) { s.stages[1].reads.push_back("mas"); }), Contains("perhaps mask"));
   CHECK_THAT(spec_error([](auto& s) { s.stages[0].inputs = {"ut"}; }), Contains("an earlier stage"));
   CHECK_THAT(spec_error([](auto& s) { s.stages[1].name = "ti"; }), Contains("each stage once"));
   CHECK_THAT(spec_error([](auto& s) { s.presets[1].options["mask"] = 3; }), Contains("preset masked"));

@@ -1,0 +1,152 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "framework/config/method_spec.h"
+#include "framework/config/yaml.h"
+
+namespace atelier {
+
+/// What the words of a study can mean here: installed plugins and the product's data. The study borrows the specs.
+struct Known {
+  std::function<const MethodSpec*(const std::string&)> method;  ///< null for a name that no plugin has
+  std::vector<std::string> methods;
+  std::vector<std::string> protocols;
+  std::vector<std::string> prompt_lists;
+  std::vector<std::string> schedulers;
+  std::vector<std::string> concept_sets;
+  std::function<std::vector<std::string>(const std::string& set)> concepts;  ///< names, in the set's order
+};
+
+struct StudyConcept {
+  std::string name;
+  std::string path;                               ///< as written; "": the set's folder `name` under root
+  std::map<std::string, std::string> class_word;  ///< by method label; "" for all others
+  std::string initializer, kind;                  ///< "": what the concept's folder says
+  SourcePosition at;
+};
+
+struct StudySampler {
+  std::optional<std::string> scheduler;  ///< what is absent stays as the method publishes it
+  std::optional<std::int64_t> steps;
+  std::optional<double> guidance;
+  Json settings = Json::object();
+};
+
+struct StudyMethod {
+  std::string label;
+  std::string method;                ///< the plugin's
+  const MethodSpec* spec = nullptr;  ///< borrowed from Known; null for somebody else's pictures
+  std::string base, preset;          ///< preset "": the first
+  Json options = Json::object();     ///< chosen ones, flat
+  std::map<std::string, SourcePosition> option_places;
+  std::string images;                ///< template of somebody else's pictures: "out/{concept}/{prompt}/{k}.png"
+  std::optional<StudySampler> sampler;
+  SourcePosition at, preset_at;
+};
+
+struct SweepValue {
+  Json value;
+  SourcePosition at;
+};
+
+/// Assignments made together: one point of an axis.
+using SweepPoint = std::vector<std::pair<std::string, SweepValue>>;
+
+/// One entry of the sweep. A `grid` has an axis per key, `zip` and `each` have one axis, `exclude` has none.
+struct SweepItem {
+  std::map<std::string, std::vector<SweepValue>> when;     ///< all keys must match one of their values
+  std::vector<std::vector<SweepPoint>> axes;
+  bool exclude = false;                                    ///< removes what matches `when`
+  SourcePosition at;
+};
+
+struct StudyEvaluation {
+  std::string name;      ///< in tables: "ti_code" of ti_code.clip_i; default: the protocol's id
+  std::string protocol;
+  std::optional<std::int64_t> images;  ///< per prompt
+  std::string prompts;                 ///< list id; "": the protocol's
+  std::optional<std::int64_t> size;    ///< pixels; absent: the base model's
+  Json overrides = Json::object();     ///< the protocol's own settings
+  SourcePosition at;
+};
+
+struct StudyPlacement {
+  std::string device = "auto";  ///< auto, cpu, cuda, cuda:0,1
+  std::string dtype = "float32";
+  std::int64_t threads = 0;     ///< for each worker; 0: the machine's cores shared among the slots
+};
+
+struct StudyPreview {
+  std::int64_t every = 100;  ///< optimizer steps
+  std::vector<std::string> prompts;
+};
+
+struct StudySnapshot {
+  std::int64_t every_steps = 0;  ///< 0: by time only
+  double every_seconds = 300.0;
+};
+
+struct StudyTable {
+  std::vector<std::string> rows, columns, over;
+  std::string compare_to;
+};
+
+/// A study file, read: grammar, names and values are checked, and its sweep expands without fault.
+struct Study {
+  std::string name;
+  std::string concept_set, root;
+  std::vector<StudyConcept> concepts;  ///< after only and exclude
+  std::vector<StudyMethod> methods;    ///< in file order
+  std::vector<SweepItem> sweep;
+  std::vector<std::int64_t> seeds = {0};
+  bool seeds_given = false;
+  std::map<std::string, std::vector<std::int64_t>> checkpoints;  ///< by label, ascending; absent: the last step only
+  std::vector<StudyEvaluation> evaluate;
+  std::map<std::string, std::string> encoders;  ///< role -> name or path
+  std::optional<StudySampler> sampler;          ///< absent: published
+  std::int64_t sample_seed = 0;
+  std::optional<std::int64_t> size;  ///< pixels of sampled pictures; absent: the base model's
+  StudyPlacement placement;
+  std::optional<StudyPreview> preview;
+  StudySnapshot snapshot;
+  std::string keep = "all";
+  std::map<std::string, StudyTable> tables;
+
+  std::string file, text;              ///< as read
+  std::vector<std::string> overrides;  ///< "a.b=c"
+  Json tree;                           ///< file and overrides as one value
+};
+
+/// One cell of the sweep: what one run trains.
+struct Cell {
+  std::string label;   ///< of the method
+  std::string method;  ///< plugin; "" for somebody else's pictures
+  std::string base, preset, subject;  ///< subject: the concept's name
+  std::int64_t seed = 0;
+  Json chosen = Json::object();    ///< method's options and the sweep's, flat
+  Json options = Json::object();   ///< resolved: default, preset, chosen
+  Json assigned = Json::object();  ///< what the sweep set: the run's place among its siblings
+};
+
+/// Reads and checks a study. Throws one Error (usage) with every fault of the file, each with its line and column (see
+/// fault_lines). `overrides` are "a.b=c".
+[[nodiscard]] Study read_study(const std::string& text, const std::string& path,
+                               const std::vector<std::string>& overrides, const Known& known);
+
+/// Every cell, in order of methods, concepts, seeds and sweep items. Throws Error (usage) with every fault: unknown
+/// options, values they cannot have, options without effect, keys assigned twice, duplicates, an empty sweep.
+[[nodiscard]] std::vector<Cell> expand(const Study& study);
+
+/// The study with every default filled in, as a value; pretty_json of it is a study again (JSON is YAML) that expands to
+/// the same cells.
+[[nodiscard]] Json resolved_study(const Study& study);
+
+}  // namespace atelier

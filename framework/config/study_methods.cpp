@@ -1,0 +1,210 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "framework/config/study_parts.h"
+#include "framework/core/text.h"
+
+namespace atelier {
+namespace {
+
+const std::vector<std::string>& method_keys() {
+  static const std::vector<std::string> keys = {"method", "base", "preset", "options", "images", "sampler"};
+  return keys;
+}
+
+class MethodReader {
+ public:
+  MethodReader(const YamlEntry& entry, const Known& known, Faults& faults)
+      : node_(entry.value), path_("methods." + entry.key), known_(known), faults_(faults) {
+    made_.label = entry.key;
+    made_.at = entry.at;
+    made_.preset_at = entry.at;
+  }
+
+  StudyMethod read() {
+    if (node_.kind != YamlNode::Kind::map) {
+      faults_.add(node_.at, path_ + ": " + describe(node_), "a mapping with base, or with images");
+      return made_;
+    }
+    if (const auto* images = node_.find("images")) {
+      read_images(images->value);
+    } else {
+      read_plugin();
+      read_base();
+    }
+    for (const auto& entry : node_.entries) read_entry(entry);
+    return made_;
+  }
+
+ private:
+  const YamlNode* get(std::string_view key) const {
+    const auto* entry = node_.find(key);
+    return entry == nullptr ? nullptr : &entry->value;
+  }
+
+  void read_images(const YamlNode& node) {
+    const auto text = yaml_text(node, path_ + ".images", faults_);
+    if (!text) return;
+    made_.images = *text;
+    for (const auto* field : {"{concept}", "{prompt}", "{k}"}) {
+      if (text->find(field) != std::string::npos) continue;
+      faults_.add(node.at, fmt::format("{}.images: no {}", path_, field), "a path with {concept}, {prompt} and {k}");
+    }
+  }
+
+  void read_plugin() {
+    const auto* node = get("method");
+    made_.method = node == nullptr ? made_.label : yaml_text(*node, path_ + ".method", faults_).value_or("");
+    if (made_.method.empty()) return;
+    made_.spec = known_.method(made_.method);
+    if (made_.spec != nullptr) return;
+    add_unknown(node == nullptr ? made_.at : node->at, path_ + ": no installed method", made_.method, known_.methods,
+                faults_);
+  }
+
+  void read_base() {
+    const auto* node = get("base");
+    if (node == nullptr) {
+      faults_.add(node_.at, path_ + ": no base", "base: a model's name or path, as sd15");
+    } else {
+      made_.base = yaml_text(*node, path_ + ".base", faults_).value_or("");
+    }
+  }
+
+  void read_entry(const YamlEntry& entry) {
+    const auto& key = entry.key;
+    if (key == "images" || (key == "base" && made_.images.empty())) return;
+    if (key == "method" && made_.images.empty()) return;
+    if (key == "sampler" && made_.images.empty()) {
+      made_.sampler = read_sampler(entry.value, path_ + ".sampler", known_, faults_);
+    } else if (!made_.images.empty() || node_.find("images") != nullptr) {
+      faults_.add(entry.at, fmt::format("{}: {} beside images", path_, key), "images alone",
+                  "nothing is trained or sampled for somebody else's pictures");
+    } else if (key == "preset") {
+      read_preset(entry.value);
+    } else if (key == "options") {
+      read_options(entry.value);
+    } else {
+      read_option(entry, path_);
+    }
+  }
+
+  void read_preset(const YamlNode& node) {
+    made_.preset_at = node.at;
+    const auto text = yaml_text(node, path_ + ".preset", faults_);
+    if (!text || made_.spec == nullptr) return;
+    if (find_preset(*made_.spec, *text) != nullptr) {
+      made_.preset = *text;
+      return;
+    }
+    std::vector<std::string> names;
+    for (const auto& preset : made_.spec->presets) names.push_back(preset.name);
+    add_unknown(node.at, fmt::format("{}: {} has no preset", path_, made_.method), *text, names, faults_);
+  }
+
+  void read_options(const YamlNode& node) {
+    if (node.kind != YamlNode::Kind::map) {
+      faults_.add(node.at, path_ + ".options: " + describe(node), "a mapping of options to values");
+    }
+    for (const auto& entry : node.entries) read_option(entry, path_ + ".options");
+  }
+
+  bool is_stage(const std::string& name) const {
+    return std::ranges::any_of(made_.spec->stages, [&](const StageSpec& stage) { return stage.name == name; });
+  }
+
+  /// `ut.learning_rate: 1e-4`, or `ut: {learning_rate: 1e-4}`.
+  void read_option(const YamlEntry& entry, const std::string& path) {
+    if (made_.spec == nullptr) return;
+    if (entry.value.kind == YamlNode::Kind::map && is_stage(entry.key)) {
+      for (const auto& inner : entry.value.entries) add_option(entry.key + "." + inner.key, inner, path);
+    } else {
+      add_option(entry.key, entry, path);
+    }
+  }
+
+  void add_option(const std::string& name, const YamlEntry& entry, const std::string& path) {
+    if (made_.options.contains(name)) {
+      faults_.add(entry.at, fmt::format("{}: the option \"{}\" twice", path, name), "each option once",
+                  fmt::format("it stands first in line {}", made_.option_places[name].line));
+      return;
+    }
+    const auto* option = find_option(*made_.spec, name);
+    if (option == nullptr) return unknown(name, entry, path);
+    try {
+      // Checked here, where the file's own words are at hand; expand() sees the result.
+      made_.options[name] = check_value(*option, yaml_json(entry.value), "");
+      made_.option_places[name] = entry.at;
+    } catch (const Error& error) {
+      const auto advice = yaml_advice(entry.value);
+      faults_.add(entry.value.at, fmt::format("{}: {}", path, error.fault().found), error.fault().expected,
+                  advice.empty() ? error.fault().advice : advice);
+    }
+  }
+
+  void unknown(const std::string& name, const YamlEntry& entry, const std::string& path) {
+    auto names = option_names(*made_.spec);
+    if (path == path_) names.insert(names.end(), method_keys().begin(), method_keys().end());
+    const auto near = nearest(name, names);
+    faults_.add(entry.at, fmt::format("{}: {} has no option \"{}\"", path, made_.method, name),
+                near.empty() ? "one of " + join(names, ", ", 20) : "",
+                near.empty() ? "" : fmt::format("did you mean {}?", near));
+  }
+
+  StudyMethod made_;
+  const YamlNode& node_;
+  std::string path_;
+  const Known& known_;
+  Faults& faults_;
+};
+
+}  // namespace
+
+std::optional<StudySampler> read_sampler(const YamlNode& node, const std::string& path, const Known& known,
+                                         Faults& faults) {
+  const YamlMap map(node, path, {"scheduler", "steps", "guidance", "settings"}, faults);
+  if (node.kind != YamlNode::Kind::map) return std::nullopt;
+  StudySampler sampler;
+  if (const auto* value = map.get("scheduler")) {
+    const auto text = yaml_text(*value, map.path("scheduler"), faults);
+    if (text && check_word(*value, map.path("scheduler"), *text, known.schedulers, faults)) sampler.scheduler = *text;
+  }
+  if (const auto* value = map.get("steps")) sampler.steps = yaml_integer(*value, map.path("steps"), 1, 1000, faults);
+  if (const auto* value = map.get("guidance")) sampler.guidance = yaml_number(*value, map.path("guidance"), 0.0, faults);
+  if (const auto* value = map.get("settings")) {
+    if (value->kind != YamlNode::Kind::map) {
+      faults.add(value->at, map.path("settings") + ": " + describe(*value), "a mapping of the scheduler's settings");
+    } else {
+      sampler.settings = yaml_json(*value);
+    }
+  }
+  return sampler;
+}
+
+void read_methods(const YamlNode& node, const Known& known, Study& study, Faults& faults) {
+  if (node.kind != YamlNode::Kind::map || node.entries.empty()) {
+    faults.add(node.at, "methods: " + (node.kind == YamlNode::Kind::map ? std::string("empty") : describe(node)),
+               "a mapping of labels to methods");
+    return;
+  }
+  for (const auto& entry : node.entries) {
+    if (entry.key.find_first_of(" /,:{}") != std::string::npos) {
+      faults.add(entry.at, fmt::format("methods: the label \"{}\"", entry.key), "letters, digits, _, - and .");
+    }
+    study.methods.push_back(MethodReader(entry, known, faults).read());
+  }
+}
+
+const StudyMethod* find_method(const Study& study, std::string_view label) {
+  const auto found = std::ranges::find(study.methods, label, &StudyMethod::label);
+  return found == study.methods.end() ? nullptr : &*found;
+}
+
+std::vector<std::string> method_labels(const Study& study) {
+  std::vector<std::string> labels;
+  for (const auto& method : study.methods) labels.push_back(method.label);
+  return labels;
+}
+
+}  // namespace atelier
