@@ -10,13 +10,13 @@ namespace atelier {
 
 /// What a plugin's one symbol, `atelier_plugin`, returns: plain data, compared before anything is called.
 struct PluginTable {
-  std::uint32_t magic;          ///< kPluginMagic
-  std::int32_t api;             ///< kPluginApi of the headers it was built with
-  const char* torch_version;    ///< "2.11.0"
-  const char* compiler;         ///< kPluginCompiler of its build
-  const char* name;             ///< of the method: also the file's stem
-  const char* (*spec)();        ///< the MethodSpec as JSON; the text lives as long as the plugin. Never throws
-  Method* (*create)();          ///< nullptr and `last_error` when it fails
+  std::uint32_t magic;        ///< kPluginMagic
+  std::int32_t api;           ///< kPluginApi of the headers it was built with
+  const char* torch_version;  ///< "2.11.0"
+  const char* compiler;       ///< kPluginCompiler of its build
+  const char* name;           ///< of the method: also the file's stem
+  const char* (*spec)();      ///< the MethodSpec as JSON; the text lives as long as the plugin. Never throws
+  Method* (*create)();        ///< nullptr and `last_error` when it fails
   void (*destroy)(Method*);
   const char* (*last_error)();
 };

@@ -16,7 +16,8 @@ struct LowRank {
 
 /// What one call of a model carries besides its inputs. A null pointer means: none of this, and nothing is paid for it.
 struct AdapterCall {
-  Tensor row_scale;  ///< [B] factor on every adapter, row by row; undefined: 1 (DCO's branches: 0 for some rows)
+  Tensor row_scale;   ///< [B] factor on every adapter, row by row; undefined: 1 (DCO's branches: 0 for some rows)
+  bool skip = false;  ///< the layers as they are without any adapter: nothing of it is computed
 };
 
 }  // namespace atelier

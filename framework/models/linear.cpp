@@ -29,6 +29,7 @@ Linear::Linear(const Scope& scope, std::int64_t in, std::int64_t out, bool with_
 
 Tensor Linear::forward(const Tensor& x, const AdapterCall* call) const {
   Tensor y = onednn::linear(x, weight, bias);
+  if (call != nullptr && call->skip) return y;
   for (const LowRank& adapter : adapters) {
     Tensor addition = low_rank(adapter, x);
     if (call != nullptr && call->row_scale.defined()) {

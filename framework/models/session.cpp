@@ -120,6 +120,17 @@ void require_shape(const std::string& layer, const char* what, const Tensor& fou
 
 }  // namespace
 
+std::vector<std::int64_t> Session::layer_shape(const std::string& layer) {
+  const Resolved place = resolve(layer);
+  const auto linear = place.registry->linears.find(place.name);
+  if (linear != place.registry->linears.end()) return linear->second->weight.sizes().vec();
+  const auto convolution = place.registry->convolutions.find(place.name);
+  if (convolution != place.registry->convolutions.end()) return convolution->second->weight.sizes().vec();
+  throw Error({.where = layer,
+               .found = "no such layer",
+               .expected = "a linear or convolution layer of the base model"});
+}
+
 void Session::attach(const std::string& layer, LowRank adapter) {
   const Resolved place = resolve(layer);
   const std::int64_t rank = adapter.a.size(0);

@@ -57,14 +57,16 @@ class Session {
   [[nodiscard]] ClipText& text(std::size_t tower);
   [[nodiscard]] ClipTokenizer& tokenizer(std::size_t tower);
 
-  /// A new token with one or more vectors in each tower: vectors[tower] [n, D], used as they are (they may require a
-  /// gradient). More than one vector makes tokens `name`, `name_1`, …; prompts hold `name` once.
+  /// A new token with one or more vectors in each tower: vectors[tower] [n, D] or [D], used as they are (they may
+  /// require a gradient). More than one vector makes tokens `name`, `name_1`, …; prompts hold `name` once.
   void add_token(const std::string& name, const std::vector<Tensor>& vectors);
   /// The row of an existing single token of a tower, as a copy [D] float32. Throws Error when `word` is not one token.
   [[nodiscard]] Tensor token_vector(const std::string& word, std::size_t tower);
 
   /// Names of the linear (and, where asked, convolution) layers that match.
   [[nodiscard]] std::vector<std::string> layers(const std::string& pattern, bool convolutions = false);
+  /// The weight's sizes: [out, in], of a convolution [out, in, k, k]. Throws Error when the layer does not exist.
+  [[nodiscard]] std::vector<std::int64_t> layer_shape(const std::string& layer);
   /// Throws Error when the layer does not exist or the shapes do not fit it.
   void attach(const std::string& layer, LowRank adapter);
   void detach_adapters();

@@ -39,7 +39,7 @@ void TextTower::check_token(const std::string& name, const Tensor& vectors) {
                  .advice = "choose another placeholder"});
   }
   // A learned row stands behind the table's last: ids and rows must agree on where that is.
-  const auto rows = model().config().vocabulary + (vectors_.empty() ? 0 : at::cat(vectors_).size(0));
+  const auto rows = model().config().vocabulary + (vectors_.empty() ? 0 : extra_tokens().size(0));
   if (tokenizer().vocab_size() != rows) {
     throw Error({.where = base_.tokenizer_folder(index_).string(),
                  .found = fmt::format("{} tokens", tokenizer().vocab_size()),
@@ -50,9 +50,15 @@ void TextTower::check_token(const std::string& name, const Tensor& vectors) {
 
 void TextTower::add_token(const std::string& name, const Tensor& vectors) {
   check_token(name, vectors);
-  const Tensor rows = vectors.dim() == 1 ? vectors.unsqueeze(0) : vectors;
-  for (std::int64_t i = 0; i < rows.size(0); ++i) tokenizer().add_token(i == 0 ? name : fmt::format("{}_{}", name, i));
-  vectors_.push_back(rows);
+  const std::int64_t count = vectors.dim() == 1 ? 1 : vectors.size(0);
+  for (std::int64_t i = 0; i < count; ++i) tokenizer().add_token(i == 0 ? name : fmt::format("{}_{}", name, i));
+  vectors_.push_back(vectors);
+}
+
+Tensor TextTower::extra_tokens() const {
+  std::vector<Tensor> rows;
+  for (const Tensor& vector : vectors_) rows.push_back(vector.dim() == 1 ? vector.unsqueeze(0) : vector);
+  return at::cat(rows);
 }
 
 Tensor TextTower::token_vector(const std::string& word) {
@@ -95,13 +101,15 @@ Tensor TextTower::context(const TextOutput& output, std::int64_t clip_skip) {
 
 TextCondition TextTower::encode(const Tensor& ids, const EncodeOptions& options) {
   TextCall call;
-  if (!vectors_.empty()) call.extra_tokens = at::cat(vectors_);
+  if (!vectors_.empty()) call.extra_tokens = extra_tokens();
   call.edits = edits_;
   if (options.edited_rows.defined()) {
     for (auto& [layer, edit] : call.edits) edit.rows = options.edited_rows;
   }
   if (options.attention_bias.defined()) {
-    call.edit_all = TextAttentionEdit{.bias = options.attention_bias, .replaces_causal_mask = true};
+    call.edit_all.emplace();
+    call.edit_all->bias = options.attention_bias;
+    call.edit_all->replaces_causal_mask = true;
   }
   call.pooling = options.pool_at_eos ? Pooling::eos : Pooling::config;
   call.eos_token = tokenizer().eos_id();

@@ -39,12 +39,14 @@ class TextTower {
 
  private:
   [[nodiscard]] Tensor context(const TextOutput& output, std::int64_t clip_skip);
+  /// [n, D], built anew for each call: the learned vectors are leaves that an optimizer changes.
+  [[nodiscard]] Tensor extra_tokens() const;
 
   const Base& base_;  // the session holds it
   std::size_t index_;
   std::unique_ptr<ClipText> model_;
   std::unique_ptr<ClipTokenizer> tokenizer_;
-  std::vector<Tensor> vectors_;  // [n, D] each, in the order of their ids
+  std::vector<Tensor> vectors_;  // as they were given, [n, D] or [D], in the order of their ids
   std::map<std::int64_t, TextAttentionEdit> edits_;
 };
 

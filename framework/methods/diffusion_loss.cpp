@@ -1,0 +1,42 @@
+#include "framework/methods/diffusion_loss.h"
+
+#include "framework/models/base.h"
+
+namespace atelier {
+namespace {
+
+Tensor for_rows(const Tensor& x, std::int64_t rows) {
+  if (!x.defined() || x.size(0) == rows) return x;
+  auto shape = x.sizes().vec();
+  shape[0] = rows;
+  return x.expand(shape);
+}
+
+}  // namespace
+
+Tensor predict(Session& session, const Batch& batch, const TextCondition& text, const UNetCall& call) {
+  const UNetInput input{.sample = batch.noisy_latents,
+                        .timesteps = batch.timesteps,
+                        .context = for_rows(text.context, batch.size()),
+                        .text_embeds = session.base().is_sdxl() ? for_rows(text.pooled, batch.size()) : Tensor(),
+                        .time_ids = batch.time_ids};
+  const Tensor prediction = session.unet().forward(input, call);
+  return prediction.scalar_type() == at::kDouble ? prediction : prediction.to(at::kFloat);
+}
+
+Tensor row_mse(const Tensor& prediction, const Tensor& target) {
+  return (prediction - target.to(prediction.scalar_type())).square().flatten(1).mean(1);
+}
+
+Terms diffusion_terms(const Tensor& prediction, const Batch& batch, std::optional<double> prior_weight) {
+  const Tensor errors = row_mse(prediction, batch.target);  // [B]
+  if (!prior_weight) return {{"mse", {.per_sample = errors}}};
+  const auto split = batch.instance_rows;
+  return {{"mse", {.per_sample = errors.narrow(0, 0, split), .rows = Term::Rows::instance}},
+          {"prior",
+           {.per_sample = errors.narrow(0, split, batch.size() - split),
+            .weight = *prior_weight,
+            .rows = Term::Rows::of_class}}};
+}
+
+}  // namespace atelier

@@ -1,0 +1,51 @@
+#include "framework/methods/stage_settings.h"
+
+#include <nlohmann/json.hpp>
+
+#include "framework/core/error.h"
+#include "framework/core/text.h"
+
+namespace atelier {
+
+Options options_of_stage(const MethodSpec& spec, std::string_view stage, const Json& resolved) {
+  std::vector<std::string> known;
+  for (const auto& candidate : spec.stages) {
+    if (candidate.name == stage) {
+      const auto reads = stage_reads(candidate, resolved);
+      return {resolved, {reads.begin(), reads.end()}, spec.name + ": stage " + candidate.name};
+    }
+    known.push_back(candidate.name);
+  }
+  throw Error({.where = spec.name, .found = "no stage " + std::string(stage), .expected = "one of " + join(known)},
+              ErrorKind::usage);
+}
+
+TrainSpec read_train_spec(const Options& options, const std::string& stage) {
+  const auto name = [&](const char* leaf) { return stage + "." + leaf; };
+  return {.batch = options.integer(name("train_batch_size")),
+          .micro_batch = options.integer(name("micro_batch_size")),
+          .loss_divisor = static_cast<double>(options.integer(name("gradient_accumulation_steps"))),
+          .accumulation = options.integer(name("gradient_accumulation_steps")),
+          .max_grad_norm = options.real(name("max_grad_norm")),
+          .beta1 = options.real(name("adam_beta1")),
+          .beta2 = options.real(name("adam_beta2")),
+          .epsilon = options.real(name("adam_epsilon")),
+          .lr_scheduler = options.text(name("lr_scheduler")),
+          .lr_warmup_steps = options.integer(name("lr_warmup_steps")),
+          .lr_num_cycles = options.integer(name("lr_num_cycles")),
+          .lr_power = options.real(name("lr_power"))};
+}
+
+double read_learning_rate(const Options& options, const std::string& stage) {
+  const double rate = options.real(stage + ".learning_rate");
+  if (!options.flag(stage + ".scale_lr")) return rate;
+  const auto rows =
+      options.integer(stage + ".train_batch_size") * options.integer(stage + ".gradient_accumulation_steps");
+  return rate * static_cast<double>(rows);
+}
+
+double read_weight_decay(const Options& options, const std::string& stage) {
+  return options.real(stage + ".adam_weight_decay");
+}
+
+}  // namespace atelier

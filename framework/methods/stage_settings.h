@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "framework/config/method_spec.h"
+#include "framework/config/options.h"
+#include "framework/training/recipe.h"
+
+namespace atelier {
+
+/// What one stage of a method may read of its resolved options. Throws Error (usage) for a stage that it does not have.
+[[nodiscard]] Options options_of_stage(const MethodSpec& spec, std::string_view stage, const Json& resolved);
+
+/// What the optimizer options of a stage (stage_options() in method_spec.h) say. Accumulated batches are averaged: the
+/// loss is divided by their number, as accelerate does.
+[[nodiscard]] TrainSpec read_train_spec(const Options& options, const std::string& stage);
+
+/// <stage>.learning_rate; with <stage>.scale_lr times batch size and accumulation steps, as the published scripts do.
+[[nodiscard]] double read_learning_rate(const Options& options, const std::string& stage);
+
+/// <stage>.adam_weight_decay.
+[[nodiscard]] double read_weight_decay(const Options& options, const std::string& stage);
+
+}  // namespace atelier
