@@ -21,6 +21,8 @@ struct Known {
   std::vector<std::string> protocols;
   std::vector<std::string> prompt_lists;
   std::vector<std::string> schedulers;
+  /// Names of the settings of a protocol that a study may override; absent: any.
+  std::function<std::vector<std::string>(const std::string& protocol)> protocol_settings;
   std::vector<std::string> concept_sets;
   std::function<std::vector<std::string>(const std::string& set)> concepts;  ///< names, in the set's order
 };
@@ -54,7 +56,7 @@ struct StudyMethod {
 
 struct SweepValue {
   Json value;
-  SourcePosition at;
+  SourcePosition at, key_at;
 };
 
 /// Assignments made together: one point of an axis.
@@ -62,9 +64,9 @@ using SweepPoint = std::vector<std::pair<std::string, SweepValue>>;
 
 /// One entry of the sweep. A `grid` has an axis per key, `zip` and `each` have one axis, `exclude` has none.
 struct SweepItem {
-  std::map<std::string, std::vector<SweepValue>> when;     ///< all keys must match one of their values
+  std::map<std::string, std::vector<SweepValue>> when;  ///< all keys must match one of their values
   std::vector<std::vector<SweepPoint>> axes;
-  bool exclude = false;                                    ///< removes what matches `when`
+  bool exclude = false;  ///< removes what matches `when`
   SourcePosition at;
 };
 
@@ -106,9 +108,11 @@ struct Study {
   std::vector<StudyConcept> concepts;  ///< after only and exclude
   std::vector<StudyMethod> methods;    ///< in file order
   std::vector<SweepItem> sweep;
+  SourcePosition sweep_at;
   std::vector<std::int64_t> seeds = {0};
   bool seeds_given = false;
   std::map<std::string, std::vector<std::int64_t>> checkpoints;  ///< by label, ascending; absent: the last step only
+  std::map<std::string, std::vector<SourcePosition>> checkpoint_places;
   std::vector<StudyEvaluation> evaluate;
   std::map<std::string, std::string> encoders;  ///< role -> name or path
   std::optional<StudySampler> sampler;          ///< absent: published

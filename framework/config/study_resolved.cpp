@@ -1,0 +1,88 @@
+// A study with every default written out.
+#include <algorithm>
+#include <set>
+
+#include "framework/config/study_parts.h"
+
+namespace atelier {
+namespace {
+
+class Resolver {
+ public:
+  explicit Resolver(const Study& study) : study_(study), cells_(expand(study)) {
+    for (const auto& cell : cells_) {
+      for (const auto& [key, value] : cell.assigned.items()) swept_[cell.label].insert(key);
+    }
+  }
+
+  Json resolve() const {
+    auto out = study_.tree;
+    out["methods"] = methods();
+    const bool sweeps_seed = std::ranges::any_of(swept_, [](const auto& each) { return each.second.contains("seed"); });
+    if (!study_.seeds_given && !sweeps_seed) out["seed"] = study_.seeds;
+    if (!out.contains("sampler")) out["sampler"] = "published";
+    out["sample_seed"] = study_.sample_seed;
+    out["keep"] = study_.keep;
+    out["placement"] = {{"device", study_.placement.device},
+                        {"dtype", study_.placement.dtype},
+                        {"threads", study_.placement.threads}};
+    out["snapshot"] = {{"every_steps", study_.snapshot.every_steps}, {"every_seconds", study_.snapshot.every_seconds}};
+    if (study_.preview) out["preview"] = {{"every", study_.preview->every}, {"prompts", study_.preview->prompts}};
+    add_tables(out);
+    return out;
+  }
+
+ private:
+  Json methods() const {
+    auto out = Json::object();
+    for (const auto& method : study_.methods) out[method.label] = one(method);
+    return out;
+  }
+
+  Json one(const StudyMethod& method) const {
+    if (!method.images.empty()) return {{"images", method.images}};
+    Json out = {{"method", method.method}, {"base", method.base}};
+    const auto swept = swept_.find(method.label);
+    const bool fixed_preset = swept == swept_.end() || !swept->second.contains("preset");
+    const auto* preset = find_preset(*method.spec, method.preset);
+    if (fixed_preset && preset != nullptr) out["preset"] = preset->name;
+    out["options"] = options(method);
+    const auto& given = study_.tree.at("methods").at(method.label);
+    if (given.contains("sampler")) out["sampler"] = given.at("sampler");
+    return out;
+  }
+
+  /// Options whose value all cells of the method share and feel; the sweep and the presets give the others.
+  Json options(const StudyMethod& method) const {
+    auto out = Json::object();
+    for (const auto& option : method.spec->options) {
+      const Cell* first = nullptr;
+      const bool shared = std::ranges::all_of(cells_, [&](const Cell& cell) {
+        if (cell.label != method.label) return true;
+        if (first == nullptr) first = &cell;
+        return !cell.assigned.contains(option.name) && cell.options.at(option.name) == first->options.at(option.name) &&
+               no_effect_reason(*method.spec, option, cell.options).empty();
+      });
+      if (shared && first != nullptr) out[option.name] = first->options.at(option.name);
+    }
+    return out;
+  }
+
+  void add_tables(Json& out) const {
+    for (const auto& [name, table] : study_.tables) {
+      auto& written = out["tables"][name];
+      written["rows"] = table.rows;
+      written["over"] = table.over;
+    }
+  }
+
+  const Study& study_;
+  std::vector<Cell> cells_;
+  std::map<std::string, std::set<std::string>> swept_;
+};
+
+}  // namespace
+
+Json resolved_study(const Study& study) { return Resolver(study).resolve(); }
+
+}  // namespace atelier

@@ -1,0 +1,251 @@
+// What a study asks for once something is trained: checkpoints, protocols, tables.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "framework/config/study_parts.h"
+#include "framework/core/text.h"
+
+namespace atelier {
+namespace {
+
+void read_steps(const YamlNode& node, const std::string& path, const std::vector<std::string>& labels, Study& study,
+                Faults& faults) {
+  if (node.kind != YamlNode::Kind::list || node.items.empty()) {
+    faults.add(node.at, path + ": " + (node.kind == YamlNode::Kind::list ? std::string("an empty list") : describe(node)),
+               "a list of optimizer steps");
+    return;
+  }
+  std::vector<std::int64_t> steps;
+  std::vector<SourcePosition> places;
+  for (const auto& item : node.items) {
+    const auto step = yaml_integer(item, path, 0, kMaxStep, faults);
+    if (!step) continue;
+    if (!steps.empty() && *step <= steps.back()) {
+      faults.add(item.at, fmt::format("{}: {} after {}", path, *step, steps.back()), "rising steps, each once");
+      continue;
+    }
+    steps.push_back(*step);
+    places.push_back(item.at);
+  }
+  for (const auto& label : labels) {
+    study.checkpoints[label] = steps;
+    study.checkpoint_places[label] = places;
+  }
+}
+
+class EvaluationReader {
+ public:
+  EvaluationReader(const Known& known, Faults& faults) : known_(known), faults_(faults) {}
+
+  StudyEvaluation read(const YamlNode& node, const std::string& path) {
+    StudyEvaluation made;
+    made.at = node.at;
+    if (node.kind != YamlNode::Kind::map) {
+      made.protocol = protocol(node, path);
+    } else {
+      read_map(node, path, made);
+    }
+    if (made.name.empty()) made.name = made.protocol;
+    return made;
+  }
+
+ private:
+  std::string protocol(const YamlNode& node, const std::string& path) {
+    const auto id = yaml_text(node, path, faults_);
+    if (!id) return "";
+    if (std::ranges::count(known_.protocols, *id) > 0) return *id;
+    add_unknown(node.at, path + ": no protocol", *id, known_.protocols, faults_);
+    return "";
+  }
+
+  void read_map(const YamlNode& node, const std::string& path, StudyEvaluation& made) {
+    if (const auto* entry = node.find("protocol")) {
+      made.protocol = protocol(entry->value, path + ".protocol");
+    } else {
+      faults_.add(node.at, path + ": no protocol", "protocol: its id");
+    }
+    for (const auto& [key, at, value] : node.entries) {
+      const auto where = path + "." + key;
+      if (key == "name") {
+        made.name = yaml_text(value, where, faults_).value_or("");
+      } else if (key == "images") {
+        made.images = yaml_integer(value, where, 1, 10000, faults_);
+      } else if (key == "size") {
+        made.size = yaml_integer(value, where, 8, 4096, faults_);
+      } else if (key == "prompts") {
+        read_prompts(value, where, made);
+      } else if (key != "protocol") {
+        read_override(key, at, value, path, made);
+      }
+    }
+  }
+
+  void read_prompts(const YamlNode& node, const std::string& path, StudyEvaluation& made) {
+    const auto id = yaml_text(node, path, faults_);
+    if (!id) return;
+    if (std::ranges::count(known_.prompt_lists, *id) == 0) {
+      add_unknown(node.at, path + ": no prompt list", *id, known_.prompt_lists, faults_);
+    } else {
+      made.prompts = *id;
+    }
+  }
+
+  void read_override(const std::string& key, const SourcePosition& at, const YamlNode& value, const std::string& path,
+                     StudyEvaluation& made) {
+    if (known_.protocol_settings && !made.protocol.empty()) {
+      auto names = known_.protocol_settings(made.protocol);
+      if (std::ranges::count(names, key) == 0) {
+        names.insert(names.end(), {"protocol", "name", "images", "prompts", "size"});
+        add_unknown(at, path + ": unknown key", key, names, faults_);
+        return;
+      }
+    }
+    made.overrides[key] = yaml_json(value);
+  }
+
+  const Known& known_;
+  Faults& faults_;
+};
+
+class TableReader {
+ public:
+  TableReader(const YamlNode& node, std::string path, const Study& study, Faults& faults)
+      : map_(node, std::move(path), {"rows", "columns", "over", "compare_to"}, faults), node_(node), study_(study),
+        faults_(faults) {}
+
+  StudyTable read() {
+    StudyTable table;
+    if (node_.kind != YamlNode::Kind::map) return table;
+    table.rows = names("rows", {"method"});
+    table.over = names("over", {"concept", "seed"});
+    for (const auto& name : table.rows) {
+      if (std::ranges::count(table.over, name) == 0) continue;
+      const auto* over = map_.get("over") != nullptr ? map_.get("over") : &node_;
+      faults_.add(over->at, fmt::format("{}: \"{}\" is also in rows", map_.path("over"), name), "one of the two");
+    }
+    read_columns(table);
+    read_compare(table);
+    return table;
+  }
+
+ private:
+  std::vector<std::string> axes() const {
+    std::vector<std::string> known = {"method", "concept", "seed", "preset", "base", "checkpoint"};
+    for (const auto& method : study_.methods) {
+      if (method.spec == nullptr) continue;
+      const auto options = option_names(*method.spec);
+      known.insert(known.end(), options.begin(), options.end());
+    }
+    return known;
+  }
+
+  std::vector<std::string> names(const char* key, std::vector<std::string> usual) {
+    const auto* node = map_.get(key);
+    if (node == nullptr) return usual;
+    auto texts = yaml_texts(*node, map_.path(key), faults_);
+    const auto known = axes();
+    for (const auto& text : texts) {
+      if (std::ranges::count(known, text) == 0) add_unknown(place(*node, text), map_.path(key) + ": no axis", text, known, faults_);
+    }
+    return texts;
+  }
+
+  static SourcePosition place(const YamlNode& node, const std::string& text) {
+    const auto item = std::ranges::find(node.items, text, &YamlNode::text);
+    return item == node.items.end() ? node.at : item->at;
+  }
+
+  void read_columns(StudyTable& table) {
+    const auto* node = map_.get("columns");
+    if (node == nullptr) {
+      faults_.add(node_.at, map_.path("columns") + " is missing", "a list such as [ti_code.clip_i]");
+      return;
+    }
+    table.columns = yaml_texts(*node, map_.path("columns"), faults_);
+    static const std::vector<std::string> own = {"seconds", "parameters", "bytes", "final_loss"};
+    std::vector<std::string> known;
+    for (const auto& evaluation : study_.evaluate) known.push_back(evaluation.name);
+    for (const auto& column : table.columns) {
+      if (std::ranges::count(own, column) > 0) continue;
+      const auto dot = column.find('.');
+      if (dot == std::string::npos || dot == 0 || dot + 1 == column.size()) {
+        faults_.add(place(*node, column), fmt::format("{}: \"{}\"", map_.path("columns"), column),
+                    "protocol.metric, or one of " + join(own));
+      } else if (std::ranges::count(known, column.substr(0, dot)) == 0) {
+        add_unknown(place(*node, column), map_.path("columns") + ": nothing evaluated as", column.substr(0, dot), known,
+                    faults_);
+      }
+    }
+  }
+
+  void read_compare(StudyTable& table) {
+    const auto* node = map_.get("compare_to");
+    if (node == nullptr) return;
+    const auto text = yaml_text(*node, map_.path("compare_to"), faults_);
+    if (!text) return;
+    table.compare_to = *text;
+    const auto labels = method_labels(study_);
+    if (find_method(study_, *text) == nullptr) {
+      add_unknown(node->at, map_.path("compare_to") + ": no method", *text, labels, faults_);
+    }
+  }
+
+  YamlMap map_;
+  const YamlNode& node_;
+  const Study& study_;
+  Faults& faults_;
+};
+
+}  // namespace
+
+void read_checkpoints(const YamlNode& node, Study& study, Faults& faults) {
+  if (node.kind != YamlNode::Kind::map) {
+    std::vector<std::string> trained;
+    for (const auto& method : study.methods) {
+      if (method.images.empty()) trained.push_back(method.label);
+    }
+    return read_steps(node, "checkpoints", trained, study, faults);
+  }
+  for (const auto& entry : node.entries) {
+    const auto* method = find_method(study, entry.key);
+    if (method == nullptr) {
+      add_unknown(entry.at, "checkpoints: no method", entry.key, method_labels(study), faults);
+    } else if (!method->images.empty()) {
+      faults.add(entry.at, fmt::format("checkpoints: {} is not trained here", entry.key), "a trained method");
+    } else {
+      read_steps(entry.value, "checkpoints." + entry.key, {entry.key}, study, faults);
+    }
+  }
+}
+
+void read_evaluate(const YamlNode& node, const Known& known, Study& study, Faults& faults) {
+  if (node.kind != YamlNode::Kind::list || node.items.empty()) {
+    faults.add(node.at, "evaluate: " + (node.kind == YamlNode::Kind::list ? std::string("an empty list") : describe(node)),
+               "a list of protocols");
+    return;
+  }
+  EvaluationReader reader(known, faults);
+  for (std::size_t i = 0; i < node.items.size(); ++i) {
+    auto made = reader.read(node.items[i], fmt::format("evaluate[{}]", i));
+    if (made.name.empty()) continue;
+    if (std::ranges::find(study.evaluate, made.name, &StudyEvaluation::name) != study.evaluate.end()) {
+      faults.add(made.at, fmt::format("evaluate[{}]: \"{}\" twice", i, made.name), "each once",
+                 "tell them apart: {protocol: id, name: …}");
+      continue;
+    }
+    study.evaluate.push_back(std::move(made));
+  }
+}
+
+void read_tables(const YamlNode& node, Study& study, Faults& faults) {
+  if (node.kind != YamlNode::Kind::map) {
+    faults.add(node.at, "tables: " + describe(node), "a mapping of names to tables");
+    return;
+  }
+  for (const auto& entry : node.entries) {
+    study.tables[entry.key] = TableReader(entry.value, "tables." + entry.key, study, faults).read();
+  }
+}
+
+}  // namespace atelier
