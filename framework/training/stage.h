@@ -62,7 +62,8 @@ struct ParamGroup {
 class Start {
  public:
   Start() = default;
-  explicit Start(TensorMap tensors) : tensors_(std::move(tensors)) {}
+  /// Values come to rest on `device`, the base's.
+  explicit Start(TensorMap tensors, c10::Device device = c10::kCPU) : tensors_(std::move(tensors)), device_(device) {}
 
   /// The tensor `name` as a fresh float32 copy (float64 stays) or, where there is none, what `make` returns. Throws
   /// Error when the shapes differ. Does not require a gradient.
@@ -73,6 +74,7 @@ class Start {
 
  private:
   TensorMap tensors_;
+  c10::Device device_ = c10::kCPU;
 };
 
 /// One piece of a batch on the device. Rows 0 … instance_rows - 1 show the concept, the others its class.

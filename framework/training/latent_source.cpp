@@ -1,0 +1,134 @@
+#include "framework/training/latent_source.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/from_blob.h>
+
+#include "framework/image/decode.h"
+#include "framework/models/base.h"
+
+namespace atelier {
+namespace {
+
+constexpr std::int64_t kPictureBudget = std::int64_t{512} << 20;  // bytes of decoded photos that are kept
+constexpr std::int64_t kVariantStep = -2;                         // draws of frozen variants belong to no step
+
+Image load(const Photo& photo, ExifRule exif) {
+  return load_image(photo.path, {.exif = exif, .alpha = {.kind = AlphaRule::Kind::drop}});
+}
+
+}  // namespace
+
+LatentSource::LatentSource(const Base& base, Options options) : base_(base), options_(std::move(options)) {
+  scaling_factor_ = parse_vae_config(base.config("vae"), "vae").scaling_factor;
+  load_sizes();
+}
+
+LatentSource::~LatentSource() = default;
+
+void LatentSource::load_sizes() {
+  const DataSpec& data = options_.data;
+  for (const Photo& photo : options_.photos) {
+    Source source{.photo = photo, .size = {}, .picture = load(photo, data.recipe.exif), .posteriors = {}};
+    source.size = source.picture->size();
+    const auto outcomes =
+        data.cache_latents > 0 ? std::optional(data.cache_latents) : data.recipe.outcomes(source.size);
+    source.finite = outcomes && options_.cache;
+    if (!source.finite) remaining_ = -1;
+    if (source.finite) source.posteriors.resize(static_cast<std::size_t>(*outcomes));
+    if (remaining_ >= 0) remaining_ += *outcomes;
+    const auto bytes = static_cast<std::int64_t>(source.picture->pixels.size());
+    if (picture_bytes_ + bytes > kPictureBudget) source.picture.reset();
+    if (source.picture) picture_bytes_ += bytes;
+    sources_.push_back(std::move(source));
+  }
+}
+
+const Image& LatentSource::picture(Source& source, Image& scratch) {
+  if (source.picture) return *source.picture;
+  return scratch = load(source.photo, options_.data.recipe.exif);
+}
+
+VAE& LatentSource::vae() {
+  if (!vae_) vae_ = std::make_unique<VAE>(base_.config("vae"), base_.weights("vae"));
+  return *vae_;
+}
+
+void LatentSource::release() {
+  vae_.reset();
+  base_.release("vae");
+  for (Source& source : sources_) source.picture.reset();
+}
+
+// One picture at a time: a picture's latents then do not depend on what else was encoded with it.
+Posterior LatentSource::encode(Source& source, const PictureDraws& draws) {
+  const at::NoGradGuard no_grad;
+  Image scratch;
+  PixelValues pixels =
+      recipe_pixels(picture(source, scratch), options_.data.recipe, draws, static_cast<int>(at::get_num_threads()));
+  const Placement& placement = vae().placement();
+  const Tensor values = at::from_blob(pixels.values.data(), pixels.shape, at::kFloat);
+  const Posterior posterior = vae().encode(values.to(placement.device, placement.dtype));
+  const auto wide = placement.dtype == at::kDouble ? at::kDouble : at::kFloat;
+  return {.mean = posterior.mean[0].to(wide), .std = posterior.std[0].to(wide)};
+}
+
+const Posterior& LatentSource::cached(Source& source, std::size_t outcome, const PictureDraws& draws) {
+  Posterior& posterior = source.posteriors[outcome];
+  if (posterior.mean.defined()) return posterior;
+  posterior = encode(source, draws);
+  if (remaining_ > 0 && --remaining_ == 0) release();
+  return posterior;
+}
+
+// Outcome k of a photo: variant k by its own draws or, where all outcomes are known, not flipped and flipped.
+PictureDraws LatentSource::outcome_draws(std::size_t photo, std::size_t outcome) {
+  const DataSpec& data = options_.data;
+  if (data.cache_latents > 0) {
+    RandomDraws draws(
+        {.seed = options_.seed,
+         .stage = options_.stage,
+         .step = kVariantStep,
+         .slot = static_cast<std::int64_t>(photo) * data.cache_latents + static_cast<std::int64_t>(outcome)});
+    return draw_picture(data.recipe, sources_[photo].size, draws);
+  }
+  PictureDraws draws;
+  draws.transform.flip = sources_[photo].posteriors.size() == 1 ? data.recipe.flip_probability >= 1.0 : outcome == 1;
+  return draws;
+}
+
+Tensor LatentSource::sample(const Posterior& posterior, Draws& draws) const {
+  const Tensor noise = draws.normal("posterior", posterior.mean.sizes());
+  return (posterior.mean + posterior.std * noise.to(posterior.mean.device(), posterior.mean.scalar_type())) *
+         scaling_factor_;
+}
+
+Tensor LatentSource::latents(std::size_t photo, Draws& draws) {
+  const at::NoGradGuard no_grad;
+  Source& source = sources_.at(photo);
+  const DataSpec& data = options_.data;
+  if (data.cache_latents > 0 && source.finite) {
+    const auto variant = static_cast<std::size_t>(draws.below("variant", data.cache_latents));
+    return sample(cached(source, variant, outcome_draws(photo, variant)), draws);
+  }
+  const PictureDraws drawn = draw_picture(data.recipe, source.size, draws);
+  if (!source.finite) return sample(encode(source, drawn), draws);
+  const std::size_t outcome = source.posteriors.size() == 2 && drawn.transform.flip ? 1 : 0;
+  return sample(cached(source, outcome, drawn), draws);
+}
+
+Tensor LatentSource::plain_latents(std::size_t photo) {
+  const at::NoGradGuard no_grad;
+  return encode(sources_.at(photo), {}).mean * scaling_factor_;
+}
+
+void LatentSource::encode_all(std::int64_t limit) {
+  if (remaining_ < 1 || remaining_ > limit) return;
+  for (std::size_t photo = 0; photo < sources_.size(); ++photo) {
+    for (std::size_t outcome = 0; outcome < sources_[photo].posteriors.size(); ++outcome) {
+      (void)cached(sources_[photo], outcome, outcome_draws(photo, outcome));
+    }
+  }
+}
+
+}  // namespace atelier

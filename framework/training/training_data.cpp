@@ -1,0 +1,166 @@
+#include "framework/training/training_data.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/tensor.h>
+
+#include "framework/models/base.h"
+
+namespace atelier {
+namespace {
+
+std::vector<Photo> joined(const std::vector<Photo>& photos, const std::vector<Photo>& class_photos) {
+  std::vector<Photo> all = photos;
+  for (Photo photo : class_photos) {
+    photo.of_class = true;
+    all.push_back(std::move(photo));
+  }
+  return all;
+}
+
+PhotoOrder::Options order_options(const TrainingData::Options& options, const TrainSpec& train, const DataSpec& data) {
+  return {.seed = options.seed,
+          .stage = options.stage,
+          .photos = static_cast<std::int64_t>(options.photos.size()),
+          .repeats = data.repeats,
+          .batch = train.batch,
+          .drop_last = data.drop_last};
+}
+
+}  // namespace
+
+TrainingData::TrainingData(const Base& base, Stage& stage, Options options)
+    : base_(base),
+      stage_(stage),
+      options_(std::move(options)),
+      train_(stage.train()),
+      data_(stage.data()),
+      order_(order_options(options_, train_, data_)),
+      latents_(base, {.photos = joined(options_.photos, options_.class_photos),
+                      .data = data_,
+                      .seed = options_.seed,
+                      .stage = options_.stage,
+                      .cache = options_.cache}) {
+  const auto classes = static_cast<std::int64_t>(options_.class_photos.size());
+  if (classes > 0) {
+    // Class images are one endless row of their own: batch 1, taken as needed.
+    class_order_.emplace(PhotoOrder::Options{
+        .seed = options_.seed, .stage = options_.stage, .photos = classes, .batch = 1, .name = "class_order"});
+  }
+  latents_.encode_all(options_.steps * train_.accumulation * train_.batch * (classes > 0 ? 2 : 1));
+}
+
+TrainingData::~TrainingData() {
+  if (next_.valid()) next_.wait();
+}
+
+DrawPlace TrainingData::place(std::int64_t step, std::int64_t slot) const {
+  return {.seed = options_.seed, .stage = options_.stage, .step = step, .slot = slot};
+}
+
+DrawPlace TrainingData::batch_place(std::int64_t step, std::int64_t index) const { return place(step, -1 - index); }
+
+const Photo& TrainingData::photo(std::size_t index) const {
+  const std::size_t own = options_.photos.size();
+  return index < own ? options_.photos[index] : options_.class_photos[index - own];
+}
+
+// Slots count rows of full batches, so that a row's draws do not depend on whether an earlier batch was cut short.
+std::vector<TrainingData::Row> TrainingData::rows(std::int64_t step, std::int64_t index) {
+  const std::int64_t number = step * train_.accumulation + index;
+  const std::int64_t width = train_.batch * (class_order_ ? 2 : 1);
+  std::vector<Row> rows;
+  for (const std::int64_t photo : order_.batch(number)) {
+    rows.push_back({static_cast<std::size_t>(photo), index * width + static_cast<std::int64_t>(rows.size())});
+  }
+  if (!class_order_) return rows;
+  const auto instances = static_cast<std::int64_t>(rows.size());
+  for (std::int64_t r = 0; r < instances; ++r) {
+    const std::int64_t of_class = class_order_->batch(number * train_.batch + r).front();
+    rows.push_back({options_.photos.size() + static_cast<std::size_t>(of_class), index * width + train_.batch + r});
+  }
+  return rows;
+}
+
+Tensor TrainingData::draw_noise(Draws& draws, at::IntArrayRef shape) const {
+  const Tensor noise = draws.normal("noise", shape);
+  if (train_.offset_noise == 0.0) return noise;
+  return noise + draws.normal("offset_noise", {shape[0], 1, 1}) * train_.offset_noise;
+}
+
+void TrainingData::draw(std::int64_t step, Prepared& prepared) {
+  std::vector<Tensor> latents, noise;
+  std::vector<std::int64_t> timesteps;
+  for (const Row& row : prepared.rows) {
+    RandomDraws draws(place(step, row.slot));
+    latents.push_back(latents_.latents(row.photo, draws));
+    noise.push_back(draw_noise(draws, latents.back().sizes()));
+    timesteps.push_back(draws.below("timestep", options_.num_train_timesteps));
+  }
+  prepared.latents = at::stack(latents);
+  prepared.noise = at::stack(noise);
+  prepared.timesteps = at::tensor(timesteps, at::kLong);
+}
+
+std::vector<TrainingData::Prepared> TrainingData::prepare(std::int64_t step) {
+  const at::NoGradGuard no_grad;
+  std::vector<Prepared> batches;
+  for (std::int64_t index = 0; index < train_.accumulation; ++index) {
+    Prepared prepared{.rows = rows(step, index), .instance_rows = 0, .latents = {}, .noise = {}, .timesteps = {}};
+    const auto all = static_cast<std::int64_t>(prepared.rows.size());
+    prepared.instance_rows = class_order_ ? all / 2 : all;
+    draw(step, prepared);
+    batches.push_back(std::move(prepared));
+  }
+  return batches;
+}
+
+std::vector<TrainingData::Prepared> TrainingData::take(std::int64_t step) {
+  if (!next_.valid()) return prepare(step);
+  auto prepared = next_.get();
+  return next_step_ == step ? std::move(prepared) : prepare(step);
+}
+
+// Where nothing is encoded any more a batch takes less than starting a thread would win.
+void TrainingData::prefetch(std::int64_t step) {
+  if (latents_.complete() || step >= options_.steps) return;
+  next_step_ = step;
+  next_ = std::async(std::launch::async, [this, step] {
+    at::init_num_threads();  // a thread of its own starts with all cores, which changes the bits of convolutions
+    return prepare(step);
+  });
+}
+
+BatchInputs TrainingData::finish(std::int64_t step, Prepared prepared) {
+  BatchInputs inputs{.latents = prepared.latents,
+                     .noise = prepared.noise,
+                     .timesteps = prepared.timesteps,
+                     .mask = {},
+                     .time_ids = {},
+                     .samples = {},
+                     .instance_rows = prepared.instance_rows};
+  for (const Row& row : prepared.rows) {
+    RandomDraws draws(place(step, row.slot));
+    Photo shown = photo(row.photo);
+    shown.of_class = row.photo >= options_.photos.size();
+    stage_.describe(shown, inputs.samples.emplace_back(), draws);
+  }
+  if (base_.is_sdxl()) {
+    // Original size, crop and target are the recipe's square, as the published scripts tell the UNet.
+    const auto side = static_cast<float>(data_.recipe.transform.size);
+    inputs.time_ids = at::tensor({side, side, 0.0f, 0.0f, side, side}).expand({inputs.size(), 6});
+  }
+  return inputs;
+}
+
+std::vector<BatchInputs> TrainingData::batches(std::int64_t step) {
+  auto prepared = take(step);
+  prefetch(step + 1);
+  std::vector<BatchInputs> batches;
+  for (auto& batch : prepared) batches.push_back(finish(step, std::move(batch)));
+  return batches;
+}
+
+}  // namespace atelier
