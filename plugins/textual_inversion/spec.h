@@ -1,0 +1,14 @@
+#pragma once
+
+#include "framework/config/method_spec.h"
+
+namespace atelier::textual_inversion {
+
+inline constexpr const char* kStage = "embedding";
+
+/// Id of the training templates for the options `templates` and `learnable_property`.
+[[nodiscard]] std::string template_list(const std::string& templates, const std::string& property);
+
+[[nodiscard]] MethodSpec make_spec();
+
+}  // namespace atelier::textual_inversion
