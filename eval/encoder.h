@@ -1,0 +1,40 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "framework/tensor/placement.h"
+#include "framework/tensor/tensor.h"
+
+namespace atelier::eval {
+
+/// A network that scores: pictures, and for some also texts, as vectors of one space. Float32 out, not normalised.
+class Encoder {
+ public:
+  Encoder() = default;
+  virtual ~Encoder() = default;
+  Encoder(const Encoder&) = delete;
+  Encoder& operator=(const Encoder&) = delete;
+
+  /// pixel_values [B, 3, S, S] on the CPU -> [B, F] float32 on the CPU.
+  [[nodiscard]] virtual Tensor image_features(const Tensor& pixel_values) const = 0;
+  /// [F] float32 on the CPU. Throws Error for a text of more tokens than the encoder reads, for one with an added
+  /// token, and for an encoder without a text half.
+  [[nodiscard]] virtual Tensor text_features(const std::string& text) const = 0;
+  /// Side of the pictures that it wants.
+  [[nodiscard]] virtual std::int64_t image_size() const = 0;
+};
+
+struct EncoderFiles {
+  std::filesystem::path folder;     ///< config.json and weights, as transformers writes them
+  std::filesystem::path tokenizer;  ///< empty: `folder` itself, else its subfolder `tokenizer`
+  std::string variant;              ///< "fp16"
+  bool allow_pickle = false;
+};
+
+/// By the config's model_type: a whole `clip` scores pictures and texts, everything else that make_image_encoder()
+/// knows scores pictures. Throws Error for files that are missing or wrong; a tokenizer is looked for on first use.
+[[nodiscard]] std::unique_ptr<Encoder> open_encoder(const EncoderFiles& files, const Placement& placement);
+
+}  // namespace atelier::eval

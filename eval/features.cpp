@@ -1,0 +1,118 @@
+#include "eval/features.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/ones_like.h>
+#include <ATen/ops/where.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "framework/core/error.h"
+#include "framework/image/decode.h"
+
+namespace atelier::eval {
+namespace {
+
+std::optional<Decoded> try_decode(const Picture& picture, ExifRule exif) {
+  try {
+    return decode(picture.bytes, picture.name, exif);
+  } catch (const Error&) {
+    return std::nullopt;  // becomes a row with the status decode_error
+  }
+}
+
+/// What the encoder sees of a picture; nullopt for damaged bytes.
+std::optional<PixelValues> pixel_values(const Picture& picture, const EncoderUse& use, const FrontEndOptions& options) {
+  if (picture.floats) {
+    if (use.front_end == FrontEnd::ti_tensor) return ti_tensor(*picture.floats, options);
+    throw Error({.where = picture.name,
+                 .found = "a decoder's floats for the front end " + front_end_id(use.front_end),
+                 .expected = "an encoded picture",
+                 .advice = "only ti-tensor is defined on floats"});
+  }
+  auto decoded = try_decode(picture, options.exif);
+  if (!decoded) return std::nullopt;
+  return preprocess(use.front_end, *std::move(decoded), picture.name, options);
+}
+
+/// Gathers pictures into calls of a fixed number of rows.
+class Batcher {
+ public:
+  Batcher(const Encoder& encoder, std::int64_t rows) : encoder_(encoder), rows_(rows) {
+    const auto side = encoder.image_size();
+    input_ = at::zeros({rows, 3, side, side});
+  }
+
+  void add(const PixelValues& values) {
+    const Tensor row = input_[used_++];  // a view
+    std::memcpy(row.mutable_data_ptr<float>(), values.values.data(), values.values.size() * sizeof(float));
+    if (used_ == rows_) flush();
+  }
+
+  /// [n, F] of all that were added; undefined when there were none.
+  [[nodiscard]] Tensor finish() {
+    if (used_ > 0) flush();
+    return parts_.empty() ? Tensor() : at::cat(parts_);
+  }
+
+ private:
+  void flush() {
+    parts_.push_back(encoder_.image_features(input_).narrow(0, 0, used_));
+    input_.zero_();
+    used_ = 0;
+  }
+
+  const Encoder& encoder_;
+  std::int64_t rows_, used_ = 0;
+  Tensor input_;  // [rows, 3, S, S]
+  std::vector<Tensor> parts_;
+};
+
+/// [n, F] with zero rows where a picture was not decoded.
+Tensor spread(const Tensor& compact, const std::vector<bool>& decoded) {
+  const auto count = static_cast<std::int64_t>(decoded.size());
+  Tensor rows = at::zeros({count, compact.defined() ? compact.size(1) : 0});
+  for (std::int64_t i = 0, from = 0; i < count; ++i) {
+    if (decoded[static_cast<std::size_t>(i)]) rows[i].copy_(compact[from++]);
+  }
+  return rows;
+}
+
+}  // namespace
+
+Tensor unit_rows(const Tensor& rows) {
+  const Tensor wide = rows.to(at::kDouble);
+  const Tensor length = at::linalg_vector_norm(wide, 2, at::IntArrayRef{-1}, true);
+  return wide / at::where(length > 0, length, at::ones_like(length));
+}
+
+PictureFeatures picture_features(const Encoder& encoder, const EncoderUse& use, const Protocol& protocol,
+                                 std::span<const Picture> pictures, TiRole role) {
+  FrontEndOptions options = protocol.pictures;
+  options.role = role;
+  options.image_size = static_cast<int>(encoder.image_size());
+  options.threads = at::get_num_threads();
+  PictureFeatures features;
+  Batcher batcher(encoder, protocol.batch);
+  for (const Picture& picture : pictures) {
+    const auto values = pixel_values(picture, use, options);
+    features.decoded.push_back(values.has_value());
+    if (values) batcher.add(*values);
+  }
+  features.raw = spread(batcher.finish(), features.decoded);
+  features.unit = unit_rows(features.raw);
+  return features;
+}
+
+std::optional<int> side_of_first(std::span<const Picture> pictures, ExifRule exif) {
+  for (const Picture& picture : pictures) {
+    if (picture.floats) return std::min(picture.floats->width, picture.floats->height);
+    if (const auto decoded = try_decode(picture, exif)) return std::min(decoded->image.width, decoded->image.height);
+  }
+  return std::nullopt;
+}
+
+}  // namespace atelier::eval

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "eval/encoder.h"
+#include "eval/protocol.h"
+#include "framework/image/image.h"
+
+namespace atelier::eval {
+
+/// A picture to score: an encoded file (PNG, JPEG, WebP) or, for ti-tensor alone, what a decoder returned.
+struct Picture {
+  std::string name;                   ///< for errors
+  std::span<const std::byte> bytes;   ///< borrowed
+  std::optional<FloatImage> floats;   ///< (decoder output + 1) / 2, clamped to 0..1; instead of bytes
+};
+
+/// Vectors of pictures under one encoder.
+struct PictureFeatures {
+  Tensor raw;                 ///< [n, F] float32 as the encoder gave them; zero rows where a picture is not ok
+  Tensor unit;                ///< [n, F] float64 of length 1; zero rows where a picture is not ok
+  std::vector<bool> decoded;  ///< false: the picture's bytes are damaged
+};
+
+/// Every encoder call has exactly protocol.batch rows (the last one is filled up), so that a picture's vector depends
+/// neither on its place nor on what is scored beside it. Throws Error for a picture that can be decoded but not scored
+/// (transparency under alpha=refuse, floats for another front end than ti-tensor).
+[[nodiscard]] PictureFeatures picture_features(const Encoder& encoder, const EncoderUse& use, const Protocol& protocol,
+                                               std::span<const Picture> pictures, TiRole role);
+
+/// rows [..., F] -> float64 of length 1; a zero row stays zero.
+[[nodiscard]] Tensor unit_rows(const Tensor& rows);
+
+/// Side of the first picture that can be decoded (its shorter edge), in pixels; nullopt when there is none.
+[[nodiscard]] std::optional<int> side_of_first(std::span<const Picture> pictures, ExifRule exif);
+
+}  // namespace atelier::eval

@@ -1,0 +1,153 @@
+#include "eval/protocol.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
+
+#include "framework/core/error.h"
+#include "framework/core/text.h"
+#include "framework/image/settings.h"
+
+namespace atelier::eval {
+namespace {
+
+constexpr std::int64_t kMostRows = 4096;
+constexpr std::array<std::pair<std::string_view, TextRule>, 4> kTextRules{{
+    {"drop", TextRule::drop},
+    {"class", TextRule::class_word},
+    {"edit", TextRule::edit},
+    {"verbatim", TextRule::verbatim},
+}};
+
+[[noreturn]] void refuse(const std::string& where, const std::string& found, const std::string& expected) {
+  throw Error({.where = where, .found = found, .expected = expected}, ErrorKind::usage);
+}
+
+/// Throws for a key that is not in `known`, with the nearest one.
+void check_keys(const Json& json, const std::vector<std::string>& known, const std::string& where) {
+  if (!json.is_object()) refuse(where, json.dump(), "an object");
+  for (const auto& [key, value] : json.items()) {
+    if (std::ranges::find(known, key) != known.end()) continue;
+    const std::string near = nearest(key, known);
+    throw Error({.where = where + ": " + key,
+                 .found = "an unknown key",
+                 .expected = join(known),
+                 .advice = near.empty() ? "" : fmt::format("did you mean {}?", near)},
+                ErrorKind::usage);
+  }
+}
+
+std::string text_of(const Json& json, const char* key, const std::string& where) {
+  const auto found = json.find(key);
+  if (found == json.end() || !found->is_string()) {
+    refuse(where + ": " + key, found == json.end() ? "nothing" : found->dump(), "a text");
+  }
+  return found->get<std::string>();
+}
+
+std::set<std::string> texts_of(const Json& json, const char* key, const std::vector<std::string>& known,
+                               const std::string& where) {
+  std::set<std::string> texts;
+  const auto found = json.find(key);
+  if (found == json.end()) return texts;
+  for (const Json& item : *found) {
+    if (!item.is_string() || std::ranges::find(known, item.get<std::string>()) == known.end()) {
+      refuse(where + ": " + key, item.dump(), "some of " + join(known));
+    }
+    texts.insert(item.get<std::string>());
+  }
+  return texts;
+}
+
+TextRule text_rule_of(const std::string& id, const std::string& where) {
+  for (const auto& [name, rule] : kTextRules) {
+    if (name == id) return rule;
+  }
+  refuse(where + ": text_rule", id, "drop, class, edit or verbatim");
+}
+
+EncoderUse encoder_use(const Json& json, const std::string& where) {
+  check_keys(json, {"front_end", "scores"}, where);
+  const auto scores = texts_of(json, "scores", {"image", "text"}, where);
+  return {.front_end = parse_front_end(text_of(json, "front_end", where), where + ": front_end"),
+          .image = scores.empty() || scores.contains("image"),
+          .text = scores.empty() || scores.contains("text")};
+}
+
+/// "KEY=VALUE" of one picture setting.
+std::string assignment(const std::string& key, const Json& value, const std::string& where) {
+  if (value.is_string()) return key + "=" + value.get<std::string>();
+  if (value.is_number_integer()) return fmt::format("{}={}", key, value.get<std::int64_t>());
+  refuse(where + ": " + key, value.dump(), "a text or an integer");
+}
+
+void read_pictures(const Json& json, Protocol& protocol, const std::string& where) {
+  protocol.size_from_generated = true;
+  if (json.is_null()) return;
+  check_keys(json, {"exif", "alpha", "fill", "threshold", "size", "resize"}, where);
+  for (const auto& [key, value] : json.items()) {
+    if (value.is_null()) continue;
+    apply_image_setting(protocol.pictures, assignment(key, value, where));
+    if (key == "size") protocol.size_from_generated = false;
+  }
+}
+
+std::int64_t rows_of(const Json& json, const std::string& where) {
+  const Json rows = json.value("batch", Json(8));
+  if (!rows.is_number_integer() || rows.get<std::int64_t>() < 1 || rows.get<std::int64_t>() > kMostRows) {
+    refuse(where + ": batch", rows.dump(), fmt::format("an integer from 1 to {}", kMostRows));
+  }
+  return rows.get<std::int64_t>();
+}
+
+bool blank(char character) { return std::isspace(static_cast<unsigned char>(character)) != 0; }
+
+std::string tidied(const std::string& text) {
+  std::string tidy;
+  for (const char character : text) {
+    if (!blank(character)) {
+      tidy += character;
+    } else if (!tidy.empty() && tidy.back() != ' ') {
+      tidy += ' ';
+    }
+  }
+  if (tidy.ends_with(' ')) tidy.pop_back();
+  return tidy;
+}
+
+}  // namespace
+
+Protocol Protocol::from_json(const Json& json, const std::string& where) {
+  check_keys(json, {"id", "text_rule", "generated", "batch", "encoders", "image", "set_scores"}, where);
+  Protocol protocol;
+  protocol.settings = json;
+  protocol.id = text_of(json, "id", where);
+  protocol.text_rule = text_rule_of(text_of(json, "text_rule", where), where);
+  protocol.batch = rows_of(json, where);
+  protocol.set_scores = texts_of(json, "set_scores", {"gbar_norm", "clip_t_paper"}, where);
+  read_pictures(json.value("image", Json()), protocol, where + ": image");
+  const Json encoders = json.value("encoders", Json());
+  if (!encoders.is_object() || encoders.empty()) refuse(where + ": encoders", encoders.dump(), "at least one encoder");
+  for (const auto& [role, use] : encoders.items()) {
+    protocol.encoders[role] = encoder_use(use, where + ": encoders." + role);
+  }
+  const std::string generated = json.contains("generated") ? text_of(json, "generated", where) : "png8";
+  if (generated != "png8" && generated != "float") refuse(where + ": generated", generated, "png8 or float");
+  return protocol;
+}
+
+std::string scoring_text(TextRule rule, const std::string& text, const std::string& class_word) {
+  std::string filled = text;
+  const std::string word = rule == TextRule::drop ? "" : class_word;
+  for (auto at = filled.find("{}"); at != std::string::npos; at = filled.find("{}", at + word.size())) {
+    filled.replace(at, 2, word);
+  }
+  return tidied(filled);
+}
+
+}  // namespace atelier::eval

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+
+#include "framework/core/json.h"
+#include "framework/image/front_ends.h"
+
+namespace atelier::eval {
+
+/// What of a prompt template is compared with a picture (evaluation.md 0.1): `{}` deleted, filled with the class word,
+/// or a text that the prompt list gives for the purpose.
+enum class TextRule { drop, class_word, edit, verbatim };
+
+/// How one encoder is used.
+struct EncoderUse {
+  FrontEnd front_end = FrontEnd::clip_hf;
+  bool image = true;  ///< gives pair scores and <role>_i
+  bool text = true;   ///< gives text scores and <role>_t
+};
+
+/// A scoring protocol: plain data. Everything that moves a number is in it, so its settings enter the key of a score.
+///
+///   {"id": "ti_code", "text_rule": "drop", "generated": "png8", "batch": 8,
+///    "encoders": {"clip": {"front_end": "ti-tensor", "scores": ["image", "text"]}},
+///    "image": {"exif": "apply", "alpha": "refuse", "size": 512, "resize": "t-bicubic"},
+///    "set_scores": ["gbar_norm", "clip_t_paper"]}
+///
+/// `generated` records how generated pictures arrive: "png8" from a file, after rounding to 8 bit, or "float", straight
+/// from the decoder, as the published Textual Inversion code scores them (evaluation.md 1.2); the two differ by at most
+/// half a level before the front end. `size` null or absent: the side of the generated pictures.
+struct Protocol {
+  std::string id;
+  TextRule text_rule = TextRule::drop;
+  std::map<std::string, EncoderUse> encoders;  ///< by role: "clip"
+  FrontEndOptions pictures;                    ///< `role` and `image_size` are set for each picture and encoder
+  bool size_from_generated = false;            ///< pictures.size is not stated
+  std::int64_t batch = 8;                      ///< rows of every encoder call: a part of the numerics class
+  std::set<std::string> set_scores;            ///< of gbar_norm and clip_t_paper
+  Json settings;                               ///< as given, for records
+
+  /// Throws Error (usage) naming the key: unknown, missing or of another type.
+  [[nodiscard]] static Protocol from_json(const Json& json, const std::string& where);
+};
+
+/// The text that an encoder sees: `{}` replaced by the rule, runs of blanks made one, ends stripped. `class_word` is
+/// read by TextRule::class_word alone. A text without `{}` is only tidied, so the function may be applied twice.
+[[nodiscard]] std::string scoring_text(TextRule rule, const std::string& text, const std::string& class_word);
+
+}  // namespace atelier::eval

@@ -1,0 +1,63 @@
+#include "eval/score_table.h"
+
+#include <nlohmann/json.hpp>
+
+namespace atelier::eval {
+namespace {
+
+Json number(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
+
+Json numbers(const NamedScores& scores) {
+  Json json = Json::object();
+  for (const auto& [name, value] : scores) json[name] = number(value);
+  return json;
+}
+
+/// A row for a picture that was not scored has the same keys, with nulls.
+Json image_row(const Protocol& protocol, const ImageScores& image, const SetFacts& set, std::size_t k) {
+  Json pairs = Json::object(), texts = Json::object();
+  for (const auto& [role, use] : protocol.encoders) {
+    if (use.image) pairs[role] = image.pairs.contains(role) ? Json(image.pairs.at(role)) : Json();
+    if (use.text) texts[role] = image.texts.contains(role) ? Json(image.texts.at(role)) : Json();
+  }
+  const PictureFacts& facts = set.pictures.at(k);
+  return {{"prompt", set.prompt},
+          {"k", k},
+          {"seed", facts.seed ? Json(*facts.seed) : Json()},
+          {"sha256", facts.sha256},
+          {"status", image.status},
+          {"pair_scores", pairs},
+          {"text_scores", texts}};
+}
+
+}  // namespace
+
+Json score_table(const Protocol& protocol, const Scores& scores, const std::vector<SetFacts>& facts,
+                 const std::vector<ReferenceFacts>& references) {
+  Json settings = protocol.settings;
+  settings["image"]["size"] = scores.size;
+  Json table{{"schema", "atelier.scoretable/1"},
+             {"protocol", protocol.id},
+             {"settings", settings},
+             {"anchors", numbers(scores.anchors)},
+             {"images", Json::array()},
+             {"sets", Json::array()},
+             {"references", Json::array()}};
+  for (std::size_t i = 0; i < scores.sets.size(); ++i) {
+    const SetScores& set = scores.sets[i];
+    for (std::size_t k = 0; k < set.images.size(); ++k) {
+      table["images"].push_back(image_row(protocol, set.images[k], facts.at(i), k));
+    }
+    table["sets"].push_back({{"prompt", facts[i].prompt},
+                             {"text", set.scoring_text},
+                             {"role", facts[i].role},
+                             {"n", set.images.size()},
+                             {"scores", numbers(set.scores)}});
+  }
+  for (const auto& reference : references) {
+    table["references"].push_back({{"name", reference.name}, {"sha256", reference.sha256}});
+  }
+  return table;
+}
+
+}  // namespace atelier::eval
