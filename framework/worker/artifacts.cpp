@@ -4,6 +4,7 @@
 
 #include "framework/core/error.h"
 #include "framework/formats/artifact_file.h"
+#include "framework/methods/learned_token.h"
 #include "framework/models/base.h"
 #include "framework/models/clip_text.h"
 #include "framework/models/conv2d.h"
@@ -11,6 +12,8 @@
 #include "framework/models/unet.h"
 #include "framework/tensor/tensor_io.h"
 #include "framework/text/clip_tokenizer.h"
+#include "framework/worker/artifact_object.h"
+#include "framework/worker/method_of_job.h"
 
 namespace atelier::worker {
 namespace {
@@ -89,6 +92,15 @@ void attach(Session& session, const LoraFile& lora, double weight) {
   }
 }
 
+/// Applies what a training job published, by the method that trained it. Returns the placeholder, "" without one.
+std::string apply_object(Session& session, const SampleRequest::ArtifactFile& file) {
+  const ArtifactObject object = ArtifactObject::read(file.path);
+  const auto method = installed_plugin(object.method).create();
+  in_file(file.path, [&] { method->apply(session, object.artifact, file.weight); });
+  const auto placeholders = placeholders_of(object.artifact.tensors);
+  return placeholders.empty() ? "" : placeholders.front();
+}
+
 }  // namespace
 
 std::string apply_artifacts(Session& session, const SampleRequest& request) {
@@ -96,6 +108,11 @@ std::string apply_artifacts(Session& session, const SampleRequest& request) {
   if (!request.artifacts.empty()) {
     const ModuleNames names = module_names(session);
     for (const auto& file : request.artifacts) {
+      if (is_artifact_object(file.path)) {
+        const std::string learned = apply_object(session, file);
+        if (!learned.empty()) token = learned;
+        continue;
+      }
       const Artifact artifact = read_artifact(file.path, names, request.placeholder.value_or(""));
       for (const auto& embedding : artifact.embeddings) token = add_token(session, embedding, request, file.path);
       if (!artifact.lora) continue;

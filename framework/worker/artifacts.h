@@ -8,7 +8,7 @@
 namespace atelier::worker {
 
 /// Applies the request's artifacts to the session, in order: learned tokens, then low-rank adapters with scale alpha /
-/// rank times weight times lora_scale. Returns what `{}` in a prompt stands for: the placeholder, followed by the class
+/// rank times weight times lora_scale; an artifact that a training job of ours published is applied by its method. Returns what `{}` in a prompt stands for: the placeholder, followed by the class
 /// word where one is given; "" when there is neither.
 [[nodiscard]] std::string apply_artifacts(Session& session, const SampleRequest& request);
 

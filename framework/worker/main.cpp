@@ -1,4 +1,5 @@
-// atelier-worker: what needs tensors. The command `atelier` writes a job and becomes this program.
+// atelier-worker: what needs tensors. The command `atelier` writes a job and becomes this program, or starts it with
+// --serve and sends it the jobs of a study. This file is where rooms meet that do not see each other.
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -6,11 +7,14 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "eval/score_job.h"
 #include "framework/core/error.h"
 #include "framework/core/json.h"
 #include "framework/tensor/cuda_libraries.h"
 #include "framework/tensor/devices.h"
 #include "framework/worker/job.h"
+#include "framework/worker/serve.h"
+#include "framework/worker/stage_jobs.h"
 
 namespace atelier::worker {
 namespace {
@@ -18,7 +22,7 @@ namespace {
 int usage() {
   fmt::print(
       stderr,
-      "usage: atelier-worker --job FILE\nThis program is started by the command `atelier`; see atelier --help.\n");
+      "usage: atelier-worker --job FILE | --serve\nThis program is started by the command `atelier`; see atelier --help.\n");
   return 2;
 }
 
@@ -38,6 +42,10 @@ void run(const char* path) {
   handler->second(job);
 }
 
+int serve_jobs() {
+  return serve({{"train", run_train_job}, {"sample", run_sample_job}, {"score", eval::run_score_job}});
+}
+
 }  // namespace
 }  // namespace atelier::worker
 
@@ -45,8 +53,11 @@ int main(int argc, char** argv) {
   using namespace atelier;
   // Before any call into ATen: it asks once for its CUDA hooks and remembers the answer for the life of the process.
   open_cuda_libraries();
-  if (argc != 3 || std::string_view(argv[1]) != "--job") return worker::usage();
+  const std::string_view mode = argc > 1 ? argv[1] : "";
+  const bool serve = argc == 2 && mode == "--serve";
+  if (!serve && (argc != 3 || mode != "--job")) return worker::usage();
   try {
+    if (serve) return worker::serve_jobs();
     worker::run(argv[2]);
     return 0;
   } catch (const Error& error) {

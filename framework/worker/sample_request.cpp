@@ -4,7 +4,6 @@
 
 #include "framework/core/error.h"
 #include "framework/formats/model_locator.h"
-#include "framework/schedulers/scheduler_names.h"
 
 namespace atelier::worker {
 namespace {
@@ -80,12 +79,9 @@ SampleRequest SampleRequest::with_phrase(const std::string& phrase) const {
   return filled;
 }
 
-std::unique_ptr<Scheduler> SampleRequest::make_scheduler(const Checkpoint& checkpoint) const {
-  const Json config = checkpoint.scheduler_config();
-  auto planned =
-      atelier::make_scheduler(scheduler ? *scheduler : scheduler_name_of(config), config, scheduler_settings);
-  planned->set_timesteps(steps);
-  return planned;
+SamplingPlan SampleRequest::plan() const {
+  const auto [width, height] = size.value();
+  return {.scheduler = scheduler, .settings = &scheduler_settings, .steps = steps, .width = width, .height = height};
 }
 
 Checkpoint open_checkpoint(const Job& job) {

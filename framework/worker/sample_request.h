@@ -1,6 +1,5 @@
 #pragma once
 
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -8,8 +7,8 @@
 #include <vector>
 
 #include "framework/formats/checkpoint.h"
-#include "framework/schedulers/scheduler.h"
 #include "framework/worker/job.h"
+#include "framework/worker/picture_sampler.h"
 
 namespace atelier::worker {
 
@@ -41,8 +40,8 @@ struct SampleRequest {
   /// `{}` in the prompts replaced by the phrase of the concept. Throws a usage Error when a prompt has `{}` and there
   /// is no phrase.
   [[nodiscard]] SampleRequest with_phrase(const std::string& phrase) const;
-  /// A fresh scheduler, planned for `steps`.
-  [[nodiscard]] std::unique_ptr<Scheduler> make_scheduler(const Checkpoint& checkpoint) const;
+  /// How its pictures are made. The request must have a size, and outlive the plan.
+  [[nodiscard]] SamplingPlan plan() const;
 };
 
 /// The model that a job names: a path, a name of models.yaml, or a repository of the Hugging Face cache.
