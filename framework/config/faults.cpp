@@ -24,7 +24,7 @@ std::vector<Faults::Entry> Faults::sorted() const {
   auto entries = faults_;
   std::ranges::stable_sort(entries, {}, [](const Entry& entry) {
     const bool overridden = !entry.at.override_text.empty();
-    return std::tuple(overridden, overridden ? 0 : entry.at.line, overridden ? 0 : entry.at.column);
+    return std::tuple(overridden, entry.at.line, entry.at.column);
   });
   return entries;
 }

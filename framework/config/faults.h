@@ -10,7 +10,7 @@ namespace atelier {
 
 /// Where something was written: line and column from 1 (columns count characters), or the text of an override.
 struct SourcePosition {
-  std::size_t line = 0;
+  std::size_t line = 0;  ///< of an override: its place among them
   std::size_t column = 0;
   std::string override_text = {};  ///< "--set a.b"; empty for a place in the file
 };

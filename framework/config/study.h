@@ -150,7 +150,7 @@ struct Cell {
 [[nodiscard]] std::vector<Cell> expand(const Study& study);
 
 /// The study with every default filled in, as a value; pretty_json of it is a study again (JSON is YAML) that expands to
-/// the same cells.
+/// the same cells, in order of labels.
 [[nodiscard]] Json resolved_study(const Study& study);
 
 }  // namespace atelier

@@ -14,11 +14,16 @@ namespace atelier {
 namespace {
 
 constexpr std::size_t kMaxBytes = std::size_t{1} << 20;
+constexpr std::size_t kMaxLine = 10000;  // yaml-cpp's time grows with the square of a line's brackets
 constexpr std::size_t kMaxDepth = 32;
 constexpr std::size_t kMaxNodes = 100000;
 
 /// Ends the parsing; the fault is already added.
 struct Stop {};
+
+void add_alias(const SourcePosition& at, Faults& faults) {
+  faults.add(at, "an alias", "the value itself", "a study has no anchors: write the value out, or use the sweep");
+}
 
 /// Length of the UTF-8 character at `i`, 0 when there is none (overlong forms and surrogates are none).
 std::size_t character_length(std::string_view text, std::size_t i) {
@@ -63,7 +68,7 @@ class TextCheck {
       stop(fmt::format("the control character 0x{:02x}", value), "printable text", "");
     }
     if (c != ' ') indentation_ = false;
-    ++at_.column;
+    if (++at_.column > kMaxLine) stop("a line of more than 10,000 characters", "shorter lines", "");
   }
 
   [[noreturn]] void stop(std::string found, std::string expected, std::string advice) {
@@ -118,7 +123,8 @@ class TreeBuilder final : public YAML::EventHandler {
     add(make(YamlNode::Kind::null, mark));
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
-    stop(mark, "an alias", "the value itself", "a study has no anchors: write the value out, or use the sweep");
+    add_alias(positions_.of(mark), faults_);
+    throw Stop{};
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
@@ -229,12 +235,18 @@ class TreeBuilder final : public YAML::EventHandler {
 
 void parse_events(std::string_view text, TreeBuilder& builder, const Positions& positions, Faults& faults) {
   try {
-    std::istringstream stream{std::string(text)};
+    // With an explicit end of the document yaml-cpp notices a quote that is never closed.
+    std::istringstream stream(std::string(text) + (text.ends_with('\n') ? "...\n" : "\n...\n"));
     YAML::Parser parser(stream);
     if (!parser.HandleNextDocument(builder)) return;
     while (parser.HandleNextDocument(builder)) {
     }
   } catch (const YAML::Exception& error) {
+    // An alias of nothing never becomes an event.
+    if (error.msg == YAML::ErrorMsg::UNKNOWN_ANCHOR) return add_alias(positions.of(error.mark), faults);
+    if (error.msg == YAML::ErrorMsg::DOC_IN_SCALAR) {
+      return faults.add(positions.of(error.mark), "the end of a text whose quote is not closed", "a closing quote");
+    }
     const auto at = error.mark.is_null() ? SourcePosition{.line = 1, .column = 1} : positions.of(error.mark);
     faults.add(at, "not YAML: " + error.msg, "", "check brackets, quotes and indentation around this place");
   }

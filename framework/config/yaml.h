@@ -33,13 +33,13 @@ struct YamlEntry {
   YamlNode value;
 };
 
-/// Parses one document. At most 1 MiB, 32 levels and 100,000 nodes; UTF-8. Faults are added; what can be understood
+/// Parses one document. At most 1 MiB, lines of 10,000 characters, 32 levels and 100,000 nodes; UTF-8. Faults are added; what can be understood
 /// is returned (a null node where nothing can).
 [[nodiscard]] YamlNode parse_yaml(std::string_view text, Faults& faults);
 
 /// Applies `a.b=c`: the value is YAML in flow style. A path segment is a key (the longest existing key that matches, so
-/// that names with dots work) or the number of a list's item, from 0.
-void apply_override(YamlNode& root, const std::string& override_text, Faults& faults);
+/// that names with dots work) or the number of a list's item, from 0. `ordinal`: its place among the overrides.
+void apply_override(YamlNode& root, const std::string& override_text, std::size_t ordinal, Faults& faults);
 
 /// The node by YAML 1.2's core schema, narrowed: true, false, null, decimal integers and reals (1e-4 is one); everything
 /// else is text, also yes, no, 010, 1_000, 0x1f, 1:30 and .inf.

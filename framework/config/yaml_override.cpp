@@ -22,8 +22,7 @@ void place(YamlNode& node, const SourcePosition& at) {
 
 class Override {
  public:
-  Override(const std::string& path, YamlNode value, Faults& faults)
-      : at_{.line = 0, .column = 0, .override_text = "--set " + path}, value_(std::move(value)), faults_(faults) {
+  Override(const SourcePosition& at, YamlNode value, Faults& faults) : at_(at), value_(std::move(value)), faults_(faults) {
     place(value_, at_);
   }
 
@@ -89,10 +88,10 @@ class Override {
 
 }  // namespace
 
-void apply_override(YamlNode& root, const std::string& override_text, Faults& faults) {
+void apply_override(YamlNode& root, const std::string& override_text, std::size_t ordinal, Faults& faults) {
   const auto equals = override_text.find('=');
   const auto path = override_text.substr(0, equals);
-  const SourcePosition at{.line = 0, .column = 0, .override_text = "--set " + path};
+  const SourcePosition at{.line = ordinal, .column = 0, .override_text = "--set " + path};
   if (equals == std::string::npos || path.empty()) {
     faults.add(at, "no path=value", "a.b=c", "");
     return;
@@ -103,7 +102,7 @@ void apply_override(YamlNode& root, const std::string& override_text, Faults& fa
     for (const auto& line : inner.lines()) faults.add(at, "the value" + line, "a YAML value");
     return;
   }
-  Override(path, std::move(value), faults).apply(root, path);
+  Override(at, std::move(value), faults).apply(root, path);
 }
 
 }  // namespace atelier
