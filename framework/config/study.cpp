@@ -207,7 +207,7 @@ Study read_study(const std::string& text, const std::string& path, const std::ve
   Faults faults(path);
   auto root = parse_yaml(text, faults);
   if (!faults.empty() && root.kind != YamlNode::Kind::map) faults.raise();
-  if (root.at.line == 0) root.at = {.line = 1, .column = 1};
+  if (root.kind == YamlNode::Kind::null) root.at = {.line = 1, .column = 1};
   for (std::size_t i = 0; i < overrides.size(); ++i) apply_override(root, overrides[i], i, faults);
   Study study;
   study.file = path;

@@ -33,8 +33,8 @@ struct YamlEntry {
   YamlNode value;
 };
 
-/// Parses one document. At most 1 MiB, lines of 10,000 characters, 32 levels and 100,000 nodes; UTF-8. Faults are added; what can be understood
-/// is returned (a null node where nothing can).
+/// Parses one document in UTF-8: at most 1 MiB, lines of 10,000 characters, 32 levels and 100,000 nodes. Faults are
+/// added; what can be understood is returned (a null node where nothing can).
 [[nodiscard]] YamlNode parse_yaml(std::string_view text, Faults& faults);
 
 /// Applies `a.b=c`: the value is YAML in flow style. A path segment is a key (the longest existing key that matches, so
