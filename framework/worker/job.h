@@ -37,6 +37,7 @@ class Job {
 using JobHandler = void (*)(const Job&);
 
 void run_probe_component(const Job& job);
+void run_probe_method(const Job& job);
 void run_probe_scheduler(const Job& job);
 void run_sample(const Job& job);
 
