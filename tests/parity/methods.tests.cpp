@@ -1,0 +1,269 @@
+// The first training steps of every method's stages against independent references (make_method_references.py).
+#include <fmt/format.h>
+
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "framework/config/yaml.h"
+#include "framework/core/atomic_file.h"
+#include "framework/files/safetensors.h"
+#include "framework/formats/lora_values.h"
+#include "tests/parity/comparison.h"
+#include "tests/parity/probe.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace atelier;
+
+namespace {
+
+namespace fs = std::filesystem;
+using Values = std::vector<double>;
+using Named = std::map<std::string, Values>;
+
+/// Largest relative errors that are allowed: of a loss, of a step's gradients together, of one gradient, of the change
+/// of the parameters.
+struct Tolerance {
+  double loss, gradients, gradient, change;
+};
+constexpr Tolerance kFloat{2e-5, 2e-4, 5e-4, 2e-4};
+constexpr Tolerance kDouble{1e-9, 1e-9, 1e-9, 1e-9};
+
+fs::path folder_of(const std::string& name) { return references_folder() / "methods" / name; }
+
+std::vector<std::string> case_names(const std::string& method) {
+  std::set<std::string> names;
+  for (const auto& entry : fs::directory_iterator(references_folder() / "methods")) {
+    if (entry.path().filename().string().starts_with(method + "_")) names.insert(entry.path().filename());
+  }
+  return {names.begin(), names.end()};
+}
+
+Json config_of(const std::string& name) {
+  Faults faults(name);
+  const auto root = parse_yaml(read_text_file(folder_of(name) / "run.yaml"), faults);
+  faults.raise();
+  return yaml_json(root);
+}
+
+/// The stage whose parameters the case names: of methods with one stage that, else the second word of the folder's
+/// name.
+std::string stage_of(const std::string& name, const std::string& method) {
+  static const std::map<std::string, std::string> only{{"textual_inversion", "embedding"},
+                                                       {"dreambooth", "finetune"},
+                                                       {"dreambooth_lora", "lora"},
+                                                       {"custom_diffusion", "kv"},
+                                                       {"catversion", "concat"}};
+  if (const auto found = only.find(method); found != only.end()) return found->second;
+  const auto rest = name.substr(method.size() + 1);
+  return rest.substr(0, rest.find('_'));
+}
+
+fs::path model_of(const std::string& name) {
+  if (name.find("v_prediction") != std::string::npos) return models_folder() / "sd21";
+  return models_folder() / (name.find("sdxl") != std::string::npos ? "sdxl" : "sd15");
+}
+
+Named values_in(const fs::path& path) {
+  Named values;
+  for (const auto& [name, view] : read_safetensors(path).tensors) values[name] = ::values_of(view);
+  return values;
+}
+
+double norm(const Values& values) {
+  double sum = 0;
+  for (const double value : values) sum += value * value;
+  return std::sqrt(sum);
+}
+
+Values minus(const Values& a, const Values& b) {
+  if (a.size() != b.size()) throw std::runtime_error("sizes differ");
+  Values difference(a.size());
+  for (std::size_t i = 0; i < a.size(); ++i) difference[i] = a[i] - b[i];
+  return difference;
+}
+
+/// ‖actual − expected‖ / ‖expected‖; the norm itself where nothing but zeros is expected, infinite for NaN.
+double relative(const Values& actual, const Values& expected) {
+  const double size = norm(expected);
+  const double error = norm(minus(actual, expected));
+  if (!std::isfinite(error)) return HUGE_VAL;
+  return size == 0 ? error : error / size;
+}
+
+/// All tensors whose names begin so, one after the other.
+Values together(const Named& tensors, const std::string& prefix) {
+  Values all;
+  for (const auto& [name, values] : tensors) {
+    if (name.starts_with(prefix)) all.insert(all.end(), values.begin(), values.end());
+  }
+  return all;
+}
+
+/// Largest error of each kind: "loss", "gradients" (of a step), "gradient" (of one tensor), "change", "carry".
+using Errors = std::map<std::string, double>;
+
+void note(Errors& errors, const std::string& kind, double error) { errors[kind] = std::max(errors[kind], error); }
+
+std::string first_word(const std::string& name) { return name.substr(0, name.find('.')); }
+
+/// "grad.12." of "grad.12.unet.…"
+std::string step_of(const std::string& name) { return name.substr(0, name.find('.', name.find('.') + 1) + 1); }
+
+Errors errors_of(const Named& actual, const Named& expected, const Named& start) {
+  Errors errors;
+  Named changes, expected_changes;
+  for (const auto& [name, values] : expected) {
+    const auto kind = first_word(name);
+    const Values& own = actual.at(name);
+    if (kind == "loss" || kind == "grad_norm") note(errors, "loss", relative(own, values));
+    if (kind == "grad") {
+      note(errors, "gradient", relative(own, values));
+      note(errors, "gradients", relative(together(actual, step_of(name)), together(expected, step_of(name))));
+    }
+    if (kind == "carry") note(errors, "gradients", relative(together(actual, "carry."), together(expected, "carry.")));
+    if (kind != "param") continue;
+    const Values& before = start.at(name.substr(6));
+    changes[name] = minus(own, before);
+    expected_changes[name] = minus(values, before);
+  }
+  note(errors, "change", relative(together(changes, ""), together(expected_changes, "")));
+  return errors;
+}
+
+Values row_of(const fs::path& model, std::size_t id, std::size_t width) {
+  const auto file = model / "text_encoder" / "model.safetensors";
+  for (const auto& [name, view] : read_safetensors(file).tensors) {
+    if (!name.ends_with("token_embedding.weight")) continue;
+    const auto values = atelier::values_of(view, name);
+    const auto begin = values.begin() + static_cast<std::ptrdiff_t>(id * width);
+    return {begin, begin + static_cast<std::ptrdiff_t>(width)};
+  }
+  throw std::runtime_error("no token table");
+}
+
+/// Where the method itself starts a parameter: a token from its initializer's row, ups from zero, the rest from the
+/// base.
+Values own_start(const std::string& name, std::size_t size, const Json& config, const fs::path& model) {
+  if (name.ends_with("lora_B.weight")) return Values(size, 0.0);
+  if (!name.starts_with("text_encoder.token.")) {
+    const auto weights = values_in(model / "unet" / "diffusion_pytorch_model.safetensors");
+    return weights.at(name.substr(name.find('.') + 1));
+  }
+  const Json options = config.value("options", Json::object());
+  if (options.contains("initializer_id")) return row_of(model, options["initializer_id"].get<std::size_t>(), size);
+  const auto word = options.value("initializer_token", config.at("class_word").get<std::string>());
+  const Json vocabulary = Json::parse(read_text_file(model / "tokenizer" / "vocab.json"));
+  return row_of(model, vocabulary.at(word + "</w>").get<std::size_t>(), size);
+}
+
+Named start_of(const std::string& name, const Named& inputs, const Named& expected) {
+  Named start;
+  for (const auto& [key, values] : expected) {
+    if (!key.starts_with("param.")) continue;
+    const auto parameter = key.substr(6);
+    const auto given = inputs.find("init." + parameter);
+    start[parameter] =
+        given != inputs.end() ? given->second : own_start(parameter, values.size(), config_of(name), model_of(name));
+  }
+  return start;
+}
+
+/// Same tensors, same shapes, same types, same weights; "" when so.
+std::string form_faults(const fs::path& actual, const fs::path& expected) {
+  const auto faults = differences(actual, expected, HUGE_VAL);
+  const auto weights = [](const fs::path& path) { return Json::parse(read_safetensors(path).metadata.at("weights")); };
+  return !faults.empty() || weights(actual) == weights(expected) ? faults : "other weights";
+}
+
+void check_errors(const std::string& name, const std::string& dtype, const Errors& ours, const Errors& theirs) {
+  const Tolerance& allowed = dtype == "float32" ? kFloat : kDouble;
+  const Errors limits{{"loss", allowed.loss},
+                      {"gradients", allowed.gradients},
+                      {"gradient", allowed.gradient},
+                      {"change", allowed.change}};
+  for (const auto& [kind, error] : ours) {
+    // Where float32 itself cannot do better, the float64 reference judges: as near to it as the float32 reference is.
+    const double noise = theirs.contains(kind) ? 3 * theirs.at(kind) : 0.0;
+    INFO(fmt::format("{} {}: {} {:.2e}, limit {:.0e}, float32 noise {:.2e}", name, dtype, kind, error, limits.at(kind),
+                     noise));
+    CHECK(error <= std::max(limits.at(kind), noise));
+  }
+  if (std::getenv("ATELIER_PARITY_REPORT") == nullptr) return;
+  for (const auto& [kind, error] : ours) std::cout << fmt::format("{} {} {} {:.2e}\n", name, dtype, kind, error);
+}
+
+void check_case(const std::string& name, const std::string& dtype, const fs::path& output) {
+  const auto reference = folder_of(name) / fmt::format("expected.{}.safetensors", dtype);
+  REQUIRE(form_faults(output, reference) == "");
+  const Named inputs = values_in(folder_of(name) / "in.safetensors");
+  const Named exact = values_in(folder_of(name) / "expected.float64.safetensors");
+  const Named start = start_of(name, inputs, exact);
+  const bool single = dtype == "float32";
+  check_errors(name, dtype, errors_of(values_in(output), exact, start),
+               single ? errors_of(values_in(reference), exact, start) : Errors{});
+}
+
+void check_method(const std::string& method, const std::string& dtype) {
+  const TemporaryFolder outputs;
+  const auto names = case_names(method);
+  REQUIRE(!names.empty());
+  std::vector<std::vector<std::string>> commands;
+  for (const auto& name : names) {
+    commands.push_back({"probe", "method", method, "--stage", stage_of(name, method), "--model", model_of(name),
+                        "--config", folder_of(name) / "run.yaml", "--dtype", dtype, "--threads", "1", "--in",
+                        folder_of(name) / "in.safetensors", "--out", outputs / name});
+  }
+  const auto outcomes = run_atelier(commands);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    INFO(names[i] << ": " << outcomes[i].err);
+    CHECK(outcomes[i].status == 0);
+    if (outcomes[i].status == 0) check_case(names[i], dtype, outputs / names[i]);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("Training steps of TextReg agree in float32", "[parity][methods][textreg]") {
+  check_method("textreg", "float32");
+}
+TEST_CASE("Training steps of TextReg agree in float64", "[parity][methods][textreg]") {
+  check_method("textreg", "float64");
+}
+TEST_CASE("Training steps of Textual Inversion agree in float32", "[parity][methods][textual_inversion]") {
+  check_method("textual_inversion", "float32");
+}
+TEST_CASE("Training steps of Textual Inversion agree in float64", "[parity][methods][textual_inversion]") {
+  check_method("textual_inversion", "float64");
+}
+
+TEST_CASE("A batch computed in pieces has the loss and gradient of the whole", "[parity][methods]") {
+  const TemporaryFolder folder;
+  const std::string name = "textreg_ut_batch";
+  const auto config = read_text_file(folder_of(name) / "run.yaml");
+  const auto place = config.find("max_grad_norm");
+  REQUIRE(place != std::string::npos);
+  write_file_atomically(folder / "pieces.yaml",
+                        config.substr(0, place) + "micro_batch_size: 1, " + config.substr(place));
+  const auto outcome = run_atelier({"probe", "method", "textreg", "--stage", "ut", "--model", model_of(name),
+                                    "--config", folder / "pieces.yaml", "--dtype", "float64", "--in",
+                                    folder_of(name) / "in.safetensors", "--out", folder / "out"});
+  INFO(outcome.err);
+  REQUIRE(outcome.status == 0);
+  check_case(name, "float64", folder / "out");
+}
+
+TEST_CASE("Two probes of a method in one process are bit-identical", "[parity][methods]") {
+  const TemporaryFolder folder;
+  const auto in = folder_of("textreg_ut_readme") / "in.safetensors";
+  const auto outcome = run_atelier({"probe", "method", "textreg", "--stage", "ut", "--model", models_folder() / "sd15",
+                                    "--config", folder_of("textreg_ut_readme") / "run.yaml", "--in", in, "--out",
+                                    folder / "a", "--in", in, "--out", folder / "b"});
+  INFO(outcome.err);
+  REQUIRE(outcome.status == 0);
+  CHECK(read_text_file(folder / "a") == read_text_file(folder / "b"));
+}
