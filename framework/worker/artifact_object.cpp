@@ -54,7 +54,8 @@ ArtifactObject ArtifactObject::read(const std::filesystem::path& path) {
                         .step = fields.integer("step"),
                         .artifact = {},
                         .aux = {}};
-  for (const auto& [key, value] : json.value("notes", Json::object()).items()) {
+  const Json notes = json.value("notes", Json::object());  // items() keeps a reference
+  for (const auto& [key, value] : notes.items()) {
     object.artifact.notes[key] = value.is_string() ? value.get<std::string>() : value.dump();
   }
   for (auto& [name, tensor] : content.tensors) {
