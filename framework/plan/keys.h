@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "framework/config/method_spec.h"
+#include "framework/core/json.h"
+
+namespace atelier {
+
+/// Raised when the framework's own part of the results changes (loop, sampling, scoring): every key holds it.
+inline constexpr int kFrameworkNumerics = 1;
+
+/// What a training stage's results depend on, apart from the step.
+struct TrainIngredients {
+  std::string method;
+  const StageSpec* stage = nullptr;  ///< borrowed
+  std::int64_t ordinal = 0;          ///< place among the method's stages
+  Json options;                      ///< exactly those that the stage reads; files by digest
+  Json inputs = Json::object();      ///< stage -> key
+  Json subject;                      ///< class_word, initializer, kind
+  Json photos;                       ///< [{sha256, caption, base_caption}]
+  Json lists = Json::object();       ///< id -> digest
+  std::string base;
+  Json numerics_class;
+  std::int64_t seed = 0;
+  std::int64_t total_steps = -1;  ///< -1: does not matter
+};
+/// The canonical description that key_of() hashes.
+[[nodiscard]] Json train_description(const TrainIngredients& ingredients, std::int64_t step);
+
+struct SampleIngredients {
+  std::string method;
+  Json plugin_numerics;  ///< of the stage whose artifact is applied; null without one
+  Json artifact;         ///< key; null: the base model
+  Json options = Json::object();  ///< those that decide what stands for the concept
+  std::string base;
+  std::string negative;
+  Json sampler;  ///< scheduler, steps, guidance, settings
+  std::int64_t size = 512;
+  std::int64_t batch = 8;
+  Json numerics_class;
+};
+struct SamplePrompt {
+  std::string id;        ///< "ti/evaluation_reconstruction/0"
+  std::string text;      ///< template, with `{}`
+  std::string filled;    ///< with the method's phrase
+  std::string base;      ///< with what the base model sees
+  std::vector<std::int64_t> seeds;
+};
+[[nodiscard]] Json sample_description(const SampleIngredients& ingredients, const SamplePrompt& prompt);
+
+/// N of picture k of a prompt: `atelier sample --seed N` draws it again. First 8 bytes (big endian) of
+/// SHA-256("atelier.sample/1\0<seed>\0<template>\0<k>") >> 33. Methods share it, so they share the noise.
+[[nodiscard]] std::int64_t picture_seed(std::int64_t sample_seed, const std::string& text, std::int64_t k);
+
+/// `{}` of a template replaced; with "" also the blanks around it become one.
+[[nodiscard]] std::string filled(const std::string& text, const std::string& phrase);
+
+/// `{placeholder}` and `{class}` of a phrase rule replaced.
+[[nodiscard]] std::string phrase_of(const std::string& rule, const Json& options, const std::string& class_word);
+/// The first rule that holds. Throws Error when none does.
+[[nodiscard]] const PhraseRule& phrase_rule(const MethodSpec& spec, const Json& options);
+/// The options that its phrase rules name.
+[[nodiscard]] Json phrase_options(const MethodSpec& spec, const Json& options);
+
+/// Which part of two descriptions differs: [{"path": "options.lora_rank", "a": 5, "b": 8}, …]; null stands for absent.
+[[nodiscard]] Json explain_difference(const Json& a, const Json& b);
+
+}  // namespace atelier

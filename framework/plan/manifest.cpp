@@ -1,0 +1,83 @@
+#include "framework/plan/manifest.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "framework/plan/concept.h"
+#include "framework/plan/manifest_builder.h"
+#include "framework/store/store.h"
+
+namespace atelier {
+namespace {
+
+const std::vector<std::string>& schedulers() {
+  static const std::vector<std::string> names{"ddim",  "ddpm", "dpmpp_2m", "dpmpp_2m_karras", "euler", "euler_ancestral",
+                                              "lcm", "pndm", "unipc"};
+  return names;
+}
+
+bool there(const Json& output, const Store& store) {
+  return store.find(output.at("key").get_ref<const std::string&>()).has_value();
+}
+
+/// Optimizer steps that a train job still has to make: up to its last checkpoint that is not there.
+std::int64_t steps_to_do(const Json& job, const Store& store) {
+  std::int64_t steps = 0;
+  for (const Json& output : job.at("outputs")) {
+    if (!there(output, store)) steps = std::max(steps, output.at("step").get<std::int64_t>());
+  }
+  return steps;
+}
+
+std::int64_t images_to_make(const Json& job, const Store& store) {
+  std::int64_t images = 0;
+  for (const Json& output : job.at("outputs")) {
+    if (!there(output, store)) images += static_cast<std::int64_t>(output.at("seeds").size());
+  }
+  return images;
+}
+
+}  // namespace
+
+Known known_words(const PluginCatalog& plugins, const PromptCatalog& prompts) {
+  Known known;
+  for (const auto& plugin : plugins.all()) known.methods.push_back(plugin.method.name);
+  known.method = [&plugins](const std::string& name) -> const MethodSpec* {
+    const auto found = std::ranges::find(plugins.all(), name, [](const auto& plugin) { return plugin.method.name; });
+    return found == plugins.all().end() ? nullptr : &found->method;
+  };
+  known.protocols = protocol_ids();
+  known.prompt_lists = prompts.ids();
+  known.schedulers = schedulers();
+  known.concept_sets = {"concepts39", "dreambench"};
+  known.concepts = [](const std::string& set) {
+    std::vector<std::string> names;
+    for (const auto& entry : read_concept_set(set)) names.push_back(entry.name);
+    return names;
+  };
+  return known;
+}
+
+Json make_manifest(const Study& study, const PlanSources& sources) { return ManifestBuilder(study, sources).build(); }
+
+Json plan_counts(const Json& manifest, const Store& store) {
+  Json counts{{"runs", manifest.at("runs").size()},
+              {"jobs", {{"total", manifest.at("jobs").size()}, {"cached", 0}}},
+              {"train", {{"jobs", 0}, {"steps", 0}}},
+              {"sample", {{"jobs", 0}, {"images", 0}}},
+              {"score", {{"jobs", 0}}}};
+  for (const Json& job : manifest.at("jobs")) {
+    if (std::ranges::all_of(job.at("outputs"), [&](const Json& output) { return there(output, store); })) {
+      counts["jobs"]["cached"] = counts["jobs"]["cached"].get<std::int64_t>() + 1;
+      continue;
+    }
+    const std::string kind = job.at("kind").get<std::string>();
+    auto& entry = counts[kind];
+    entry["jobs"] = entry["jobs"].get<std::int64_t>() + 1;
+    if (kind == "train") entry["steps"] = entry["steps"].get<std::int64_t>() + steps_to_do(job, store);
+    if (kind == "sample") entry["images"] = entry["images"].get<std::int64_t>() + images_to_make(job, store);
+  }
+  return counts;
+}
+
+}  // namespace atelier

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "framework/plan/concept.h"
+#include "framework/plan/keys.h"
+#include "framework/plan/manifest.h"
+
+namespace atelier {
+
+/// A concept of the study, read.
+struct PlannedConcept {
+  ConceptFolder folder;
+  std::vector<ConceptPhoto> photos;
+};
+
+/// What a run's pictures are made from.
+struct PlannedModel {
+  std::string label, method;   ///< "anchor:…" has no plugin
+  const PluginDescription* plugin = nullptr;
+  const PlannedBase* base = nullptr;
+  Json options = Json::object();
+  Json subject;                ///< name, class_word, initializer, kind
+  Json artifact;               ///< train key, null for the base model
+  Json numerics;               ///< of the stage that made it
+  std::int64_t train_job = -1;
+  std::string phrase, base_phrase;
+  Json sampler;                ///< null: the protocol's
+};
+
+/// Builds a manifest run by run. Jobs that several runs share are made once.
+class ManifestBuilder {
+ public:
+  ManifestBuilder(const Study& study, const PlanSources& sources);
+  [[nodiscard]] Json build();
+
+ private:
+  void read_concepts();
+  void add_cell(const Cell& cell);
+  void add_anchors(const std::string& base);
+  void add_run(const PlannedModel& model, const std::string& subject, Json run);
+  /// The artifact of a checkpoint, counted over all stages: adds the train jobs that lead to it.
+  void plan_training(PlannedModel& model, const Cell& cell, std::int64_t checkpoint, std::vector<std::int64_t>& jobs);
+  [[nodiscard]] TrainIngredients ingredients(const PlannedModel& model, const Cell& cell, std::size_t stage,
+                                             const Json& inputs, std::int64_t steps) const;
+  std::int64_t train_job(const PlannedModel& model, const TrainIngredients& in, std::int64_t steps,
+                         const std::vector<std::int64_t>& needs);
+  std::string train_output(std::int64_t job, const TrainIngredients& in, std::int64_t step);
+  [[nodiscard]] Json read_options(const PlannedModel& model, const StageSpec& stage) const;
+  void evaluate(const PlannedModel& model, const std::string& subject, const StudyEvaluation& evaluation,
+                const std::string& run, const std::vector<std::int64_t>& needs);
+  [[nodiscard]] Json common_job(const PlannedModel& model) const;
+  [[nodiscard]] Json subject_of(const Cell& cell) const;
+  [[nodiscard]] Json checkpoints_of(const Cell& cell, std::int64_t total) const;
+  [[nodiscard]] Json sampler_of(const Cell& cell, const MethodSpec& spec) const;
+  [[nodiscard]] Json protocol_settings(const StudyEvaluation& evaluation) const;
+  [[nodiscard]] Json encoders_of(const StudyEvaluation& evaluation, const ProtocolSpec& protocol) const;
+  /// The job with this content, a new one where there is none.
+  Json& job(const std::string& identity, const std::string& kind, const std::vector<std::int64_t>& needs,
+            const std::string& base, const Json& content);
+  void use(std::int64_t job, const std::string& run);
+
+  const Study& study_;
+  const PlanSources& sources_;
+  Json numerics_class_;
+  std::map<std::string, PlannedConcept> concepts_;
+  std::map<std::string, std::int64_t> job_index_;  // by identity
+  Json jobs_ = Json::array(), runs_ = Json::array(), protocols_ = Json::object();
+};
+
+}  // namespace atelier

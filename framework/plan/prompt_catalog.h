@@ -1,0 +1,51 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "framework/core/json.h"
+#include "framework/plan/data_folder.h"
+
+namespace atelier {
+
+/// A list of prompt templates. `{}` stands for the concept; lists for two concepts have {0} and {1}.
+struct PromptList {
+  std::string id;  ///< "<file stem>/<name>": "ti/evaluation_reconstruction"
+  std::vector<std::string> prompts;
+  std::string role, source, note;  ///< what it is for and where it was found; "" where the file says nothing
+  std::string digest;              ///< SHA-256 of the templates in their order: what enters keys
+};
+
+/// The prompt lists of the data folder, read when first asked for.
+class PromptCatalog {
+ public:
+  explicit PromptCatalog(std::filesystem::path folder = data_folder());
+
+  /// Throws Error (usage) for an id that no file has, with the nearest one.
+  [[nodiscard]] const PromptList& list(const std::string& id) const;
+  [[nodiscard]] std::vector<std::string> ids() const;
+
+ private:
+  void load(const std::string& stem) const;
+  [[nodiscard]] std::vector<std::string> stems() const;
+  std::filesystem::path folder_;
+  mutable std::map<std::string, PromptList> lists_;  // by id
+  mutable std::map<std::string, bool> loaded_;       // by stem
+};
+
+/// A scoring protocol of the data folder.
+struct ProtocolSpec {
+  std::string id, title;
+  Json pictures;  ///< prompts [{list, role}], images_per_prompt, sampler, negative, batch
+  Json scoring;   ///< what atelier::eval::Protocol reads, without its id
+  Json encoders;  ///< role -> {model, dtype}: which encoder folders it needs
+};
+
+/// Throws Error (usage) for an id that no file has, with the nearest one.
+[[nodiscard]] ProtocolSpec read_protocol(const std::string& id, const std::filesystem::path& folder = data_folder());
+[[nodiscard]] std::vector<std::string> protocol_ids(const std::filesystem::path& folder = data_folder());
+
+}  // namespace atelier
