@@ -82,7 +82,17 @@ void check_stage(const MethodSpec& spec, const std::string& name) {
               ErrorKind::usage);
 }
 
+void refuse_half_precision(const Placement& placement) {
+  if (placement.dtype != "float16") return;
+  throw Error({.where = "--dtype",
+               .found = "float16",
+               .expected = "float32, bfloat16 or float64",
+               .advice = "gradients underflow in float16; bfloat16 needs no loss scaling"},
+              ErrorKind::usage);
+}
+
 int run(const MethodOptions& options) {
+  refuse_half_precision(options.placement);
   check_file_pairs(options.files);
   DigestCache digests;
   const PluginCatalog plugins(digests);

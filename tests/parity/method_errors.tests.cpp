@@ -61,7 +61,9 @@ TEST_CASE("A missing batch tensor is named with shape and type", "[parity][metho
 }
 
 TEST_CASE("A batch tensor of another type is named", "[parity][methods][errors]") {
-  check_refused(run_with([](TensorFile& file) { file.tensors["batch.0.noise"] = integers({1, 2}); }),
+  check_refused(run_with([](TensorFile& file) {
+                  file.tensors["batch.0.noise"] = integers({1, 2});
+                }),
                 {"batch.0.noise", "[2] Long", "[B, 4, h, w]"});
 }
 
@@ -120,4 +122,12 @@ TEST_CASE("run.yaml is read strictly", "[parity][methods][errors]") {
   check_refused(run_with(nothing, "class_word: man\noption: {lora_rank: 2}\n"), {"option", "options"});
   check_refused(run_with(nothing, "method: dco\nclass_word: man\n"), {"dco", "textreg"});
   check_refused(run_with(nothing, "class_word: man\npreset: readmee\n"), {"readmee", "readme"});
+}
+
+TEST_CASE("Training steps in float16 are refused", "[parity][methods][errors]") {
+  const TemporaryFolder folder;
+  check_refused(run_atelier({"probe", "method", "textreg", "--stage", "ut", "--model", models_folder() / "sd15",
+                             "--config", reference("run.yaml"), "--dtype", "float16", "--in",
+                             reference("in.safetensors"), "--out", folder / "out"}),
+                {"float16", "bfloat16"});
 }
