@@ -3,6 +3,8 @@
 #include <ATen/ops/norm.h>
 
 #include "framework/core/error.h"
+#include "framework/methods/learned_token.h"
+#include "framework/methods/low_rank.h"
 #include "framework/models/clip_text.h"
 #include "framework/models/linear.h"
 #include "framework/models/vae.h"
@@ -171,4 +173,29 @@ TEST_CASE("An initializer beyond a small token table is refused with advice", "[
 TEST_CASE("The identifier can start from the class word's last token", "[textreg][ti]") {
   Run run(token_stage({{"init_placeholder_as_class", true}, {"mask_identifier_causal_attention", false}}));
   CHECK(at::equal(published(*run.stage).tensors.at(kToken), run.session.token_vector("man", 0)));
+}
+
+TEST_CASE("Applied with weight 0 an artifact leaves prompts without the identifier as the base has them",
+          "[textreg][apply]") {
+  const at::NoGradGuard no_grad;
+  Run run(lora_stage({{"lora_rank", 4}}));
+  {
+    const at::AutoGradMode training(true);
+    make_steps(run.trainer, *run.stage, 2);
+  }
+  const auto tensors = published(*run.stage).tensors;
+  const auto answer = [&](std::optional<double> weight) {
+    Session session(tiny_base());
+    if (weight) {
+      apply_token(session, tensors, "<krk1>", "test");
+      apply_low_rank(session, tensors, *weight);
+    }
+    return session.unet().forward({.sample = random_tensor({1, 4, 8, 8}, 1),
+                                   .timesteps = at::full({1}, 300, at::kLong),
+                                   .context = session.encode({"a photo of a man"}).context,
+                                   .text_embeds = {},
+                                   .time_ids = {}});
+  };
+  CHECK(at::equal(answer(std::nullopt), answer(0.0)));
+  CHECK_FALSE(at::equal(answer(std::nullopt), answer(1.0)));
 }
