@@ -11,6 +11,7 @@ using Action = std::function<int()>;
 // Each adds one subcommand to `parent`. When that subcommand is chosen, it sets `action`, which outlives the parsing.
 void add_sample(CLI::App& parent, Action& action);
 void add_probe_component(CLI::App& parent, Action& action);
+void add_probe_method(CLI::App& parent, Action& action);
 void add_probe_scheduler(CLI::App& parent, Action& action);
 void add_probe_tokenizer(CLI::App& parent, Action& action);
 void add_probe_preprocess(CLI::App& parent, Action& action);

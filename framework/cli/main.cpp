@@ -15,6 +15,7 @@ void add_probe(CLI::App& root, Action& action) {
   CLI::App* probe = root.add_subcommand("probe", "Run one piece of the machinery: tensors in, tensors out");
   probe->require_subcommand(1);
   add_probe_component(*probe, action);
+  add_probe_method(*probe, action);
   add_probe_scheduler(*probe, action);
   add_probe_tokenizer(*probe, action);
   add_probe_preprocess(*probe, action);
