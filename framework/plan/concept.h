@@ -26,7 +26,7 @@ struct ConceptPhoto {
 struct ConceptFacts {
   std::string class_word;
   std::map<std::string, std::string> classes;  ///< by method, where authors differ
-  std::string initializer, kind, prompt_set;   ///< "": not said
+  std::string initializer = {}, kind = {}, prompt_set = {};  ///< "": not said
 };
 
 struct ConceptFolder {

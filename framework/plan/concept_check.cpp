@@ -58,7 +58,7 @@ void look_at_files(const fs::path& folder, ConceptCheck& check) {
   find_near_duplicates(hashes, check);
 }
 
-/// The first word of a fault already listed decides whether it is news.
+/// What reading says about a file is listed already where there are faults; else it is about the concept as a whole.
 void try_reading(const fs::path& folder, const ConceptFacts& known, PhotoReader& reader, ConceptCheck& check) {
   try {
     const auto subject = read_concept(folder, reader, known);

@@ -28,7 +28,7 @@ SetEntry entry_of(const Json& json) {
   entry.facts.prompt_set = text_at(json, "prompt_set");
   const auto kind = text_at(json, "kind");
   entry.facts.kind = kind.empty() ? entry.facts.prompt_set : kind;
-  if (const auto count = json.find("num_images"); count != json.end() && count->is_number_unsigned()) {
+  if (const auto count = json.find("num_images"); count != json.end() && count->is_number_integer() && *count > 0) {
     entry.photos = count->get<std::size_t>();
   }
   return entry;

@@ -54,6 +54,8 @@ class ManifestBuilder {
                 const std::string& run, const std::vector<std::int64_t>& needs);
   [[nodiscard]] Json common_job(const PlannedModel& model) const;
   [[nodiscard]] Json subject_of(const Cell& cell) const;
+  /// A path beside the study where there is one, else the name as it is.
+  [[nodiscard]] std::string resolved_model(const std::string& name) const;
   [[nodiscard]] Json checkpoints_of(const Cell& cell, std::int64_t total) const;
   [[nodiscard]] Json sampler_of(const Cell& cell, const MethodSpec& spec) const;
   [[nodiscard]] Json protocol_settings(const StudyEvaluation& evaluation) const;

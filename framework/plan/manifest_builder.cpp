@@ -1,0 +1,226 @@
+#include "framework/plan/manifest_builder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "framework/core/error.h"
+#include "framework/store/store.h"
+
+namespace atelier {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A path of the study file: `~/` is the user's folder, relative paths count from the study's.
+fs::path resolved(const std::string& text, const fs::path& folder) {
+  const char* home = std::getenv("HOME");
+  if (text.starts_with("~/") && home != nullptr) return fs::path(home) / text.substr(2);
+  return fs::path(text).is_absolute() ? fs::path(text) : folder / text;
+}
+
+std::string value_text(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+
+/// "textreg ut.learning_rate=0.0001": the method and what the sweep set, without concept and seed.
+std::string label_of(const Cell& cell) {
+  std::string label = cell.label;
+  for (const auto& [name, value] : cell.assigned.items()) {
+    if (name != "seed") label += fmt::format(" {}={}", name, value_text(value));
+  }
+  return label;
+}
+
+Json row_of(const Cell& cell) {
+  Json row = cell.assigned;
+  row.erase("seed");
+  row["method"] = cell.label;
+  return row;
+}
+
+}  // namespace
+
+ManifestBuilder::ManifestBuilder(const Study& study, const PlanSources& sources) : study_(study), sources_(sources) {
+  const auto& placement = study.placement;
+  const auto threads = placement.threads == 0 ? sources.threads : placement.threads;
+  const std::string device = placement.device == "auto" ? sources.device : placement.device;
+  numerics_class_ = {{"device", device.substr(0, device.find(':'))}, {"dtype", placement.dtype}, {"threads", threads}};
+}
+
+Json ManifestBuilder::build() {
+  read_concepts();
+  const auto cells = expand(study_);
+  for (const Cell& cell : cells) add_cell(cell);
+  std::set<std::string> bases;
+  for (const Cell& cell : cells) bases.insert(cell.base);
+  if (!study_.evaluate.empty()) {
+    for (const auto& base : bases) add_anchors(base);
+  }
+  Json tables = Json::object();
+  for (const auto& [name, table] : study_.tables) {
+    tables[name] = {{"rows", table.rows}, {"columns", table.columns}, {"over", table.over}, {"compare_to", table.compare_to}};
+  }
+  return {{"schema", "atelier.manifest/1"}, {"study", study_.name}, {"yaml", study_.text}, {"overrides", study_.overrides},
+          {"resolved", resolved_study(study_)}, {"runs", runs_}, {"jobs", jobs_}, {"protocols", protocols_},
+          {"tables", tables}, {"keep", study_.keep}};
+}
+
+void ManifestBuilder::read_concepts() {
+  std::map<std::string, ConceptFacts> known;
+  if (!study_.concept_set.empty()) {
+    for (auto& entry : read_concept_set(study_.concept_set)) known[entry.name] = std::move(entry.facts);
+  }
+  std::string faults;
+  for (const StudyConcept& entry : study_.concepts) {
+    const fs::path place = entry.path.empty() ? resolved(study_.root, sources_.folder) / entry.name
+                                              : resolved(entry.path, sources_.folder);
+    try {
+      PlannedConcept read{.folder = read_concept(place, sources_.photos, known[entry.name]), .photos = {}};
+      read.folder.name = entry.name;
+      read.photos = read.folder.used_photos();
+      concepts_.emplace(entry.name, std::move(read));
+    } catch (const Error& error) {
+      faults += fmt::format("{}{}", faults.empty() ? "" : "; ", error.what());
+    }
+  }
+  if (faults.empty()) return;
+  throw Error({.where = study_.file, .found = faults, .expected = "", .advice = "`atelier concepts check` looks at a folder of concepts"},
+              ErrorKind::usage);
+}
+
+Json ManifestBuilder::subject_of(const Cell& cell) const {
+  const auto entry = std::ranges::find(study_.concepts, cell.subject, &StudyConcept::name);
+  const ConceptFolder& folder = concepts_.at(cell.subject).folder;
+  const auto said = [&](const std::string& label) { return entry->class_word.find(label); };
+  std::string word;
+  if (const auto own = said(cell.label); own != entry->class_word.end()) word = own->second;
+  if (const auto all = said(""); word.empty() && all != entry->class_word.end()) word = all->second;
+  if (word.empty()) word = folder.class_for(cell.method);
+  const std::string initializer = entry->initializer.empty() ? folder.facts.initializer : entry->initializer;
+  const std::string kind = entry->kind.empty() ? folder.facts.kind : entry->kind;
+  return {{"name", cell.subject}, {"class_word", word}, {"initializer", initializer}, {"kind", kind.empty() ? "object" : kind}};
+}
+
+Json ManifestBuilder::sampler_of(const Cell& cell, const MethodSpec& spec) const {
+  Json sampler{{"scheduler", spec.sampler.scheduler}, {"steps", spec.sampler.steps}, {"guidance", spec.sampler.guidance},
+               {"settings", spec.sampler.settings}};
+  const auto entry = std::ranges::find(study_.methods, cell.label, &StudyMethod::label);
+  const auto apply = [&](const std::optional<StudySampler>& chosen) {
+    if (!chosen) return;
+    if (chosen->scheduler && *chosen->scheduler != sampler["scheduler"]) sampler["settings"] = Json::object();
+    if (chosen->scheduler) sampler["scheduler"] = *chosen->scheduler;
+    if (chosen->steps) sampler["steps"] = *chosen->steps;
+    if (chosen->guidance) sampler["guidance"] = *chosen->guidance;
+    sampler["settings"].update(chosen->settings);
+  };
+  apply(study_.sampler);
+  apply(entry->sampler);
+  return sampler;
+}
+
+Json ManifestBuilder::checkpoints_of(const Cell& cell, std::int64_t total) const {
+  const auto found = study_.checkpoints.find(cell.label);
+  return found == study_.checkpoints.end() || found->second.empty() ? Json{total} : Json(found->second);
+}
+
+void ManifestBuilder::add_cell(const Cell& cell) {
+  if (cell.method.empty()) {
+    throw Error({.where = study_.file + ": methods." + cell.label,
+                 .found = "pictures of another program",
+                 .expected = "a method that is trained here",
+                 .advice = "scoring such pictures within a study is not supported by this version"},
+                ErrorKind::usage);
+  }
+  const PluginDescription& plugin = sources_.plugins.find(cell.method);
+  std::int64_t total = 0;
+  for (const StageSpec& stage : plugin.method.stages) {
+    if (hold(stage.runs_when, cell.options)) total += stage_steps(stage, cell.options);
+  }
+  const bool single = !study_.checkpoints.contains(cell.label);
+  for (const Json& checkpoint : checkpoints_of(cell, total)) {
+    PlannedModel model{.label = cell.label, .method = cell.method, .plugin = &plugin};
+    model.base = &sources_.models.base(resolved_model(cell.base));
+    model.options = cell.options;
+    model.subject = subject_of(cell);
+    const PhraseRule& rule = phrase_rule(plugin.method, cell.options);
+    const std::string word = model.subject.at("class_word").get<std::string>();
+    model.phrase = phrase_of(rule.text, cell.options, word);
+    model.base_phrase = phrase_of(rule.base, cell.options, word);
+    model.sampler = sampler_of(cell, plugin.method);
+    std::vector<std::int64_t> jobs;
+    plan_training(model, cell, checkpoint.get<std::int64_t>(), jobs);
+    Json run{{"method", cell.label}, {"concept", cell.subject}, {"seed", cell.seed}, {"preset", cell.preset},
+             {"checkpoint", single ? Json() : checkpoint}, {"options", cell.chosen}, {"label", label_of(cell)},
+             {"row", row_of(cell)}, {"train_jobs", jobs}};
+    add_run(model, cell.subject, std::move(run));
+  }
+}
+
+std::string ManifestBuilder::resolved_model(const std::string& name) const {
+  const fs::path beside = resolved(name, sources_.folder);
+  const bool looks_like_path = name.starts_with("~/") || name.find('/') != std::string::npos;
+  if (fs::exists(beside)) return fs::absolute(beside).lexically_normal().string();
+  return looks_like_path && name.starts_with("~/") ? beside.string() : name;
+}
+
+void ManifestBuilder::add_run(const PlannedModel& model, const std::string& subject, Json run) {
+  Json identity = run;
+  identity.erase("train_jobs");
+  identity["base"] = model.base->digest;
+  identity["resolved"] = model.options;
+  identity["artifact"] = model.artifact;
+  const std::string id = key_of(identity).substr(0, 12);
+  run["id"] = id;
+  const auto training = run["train_jobs"].get<std::vector<std::int64_t>>();
+  run.erase("train_jobs");
+  for (const std::int64_t each : training) use(each, id);
+  runs_.push_back(std::move(run));
+  const auto needs = model.train_job < 0 ? std::vector<std::int64_t>{} : std::vector<std::int64_t>{model.train_job};
+  for (const StudyEvaluation& evaluation : study_.evaluate) evaluate(model, subject, evaluation, id, needs);
+}
+
+void ManifestBuilder::add_anchors(const std::string& base) {
+  for (const StudyConcept& entry : study_.concepts) {
+    Cell cell;
+    cell.subject = entry.name;
+    PlannedModel model;
+    model.base = &sources_.models.base(resolved_model(base));
+    model.subject = subject_of(cell);
+    for (const bool with_class : {false, true}) {
+      model.label = model.method = with_class ? "anchor:class_word" : "anchor:prompt_only";
+      model.phrase = model.base_phrase = with_class ? model.subject.at("class_word").get<std::string>() : "";
+      const std::string label = (with_class ? "class word (" : "prompt only (") + fs::path(base).filename().string() + ")";
+      add_run(model, entry.name,
+              {{"method", model.method}, {"concept", entry.name}, {"seed", Json()}, {"preset", ""}, {"checkpoint", Json()},
+               {"options", Json::object()}, {"label", label}, {"row", {{"method", model.method}}}, {"train_jobs", Json::array()}});
+    }
+  }
+}
+
+Json ManifestBuilder::common_job(const PlannedModel& model) const {
+  return {{"base", model.base->job},
+          {"device", study_.placement.device == "auto" ? sources_.device : study_.placement.device},
+          {"dtype", numerics_class_.at("dtype")},
+          {"threads", numerics_class_.at("threads")},
+          {"method", model.method},
+          {"plugin", model.plugin == nullptr ? Json() : Json(fs::absolute(model.plugin->library).lexically_normal().string())},
+          {"options", model.options},
+          {"concept", model.subject}};
+}
+
+Json& ManifestBuilder::job(const std::string& identity, const std::string& kind, const std::vector<std::int64_t>& needs,
+                           const std::string& base, const Json& content) {
+  const auto [found, fresh] = job_index_.emplace(identity, static_cast<std::int64_t>(jobs_.size()));
+  if (fresh) {
+    jobs_.push_back({{"id", found->second}, {"kind", kind}, {"needs", needs}, {"runs", Json::array()}, {"base", base},
+                     {"outputs", Json::array()}, {"job", content}});
+  }
+  return jobs_.at(static_cast<std::size_t>(found->second));
+}
+
+void ManifestBuilder::use(std::int64_t index, const std::string& run) {
+  Json& runs = jobs_.at(static_cast<std::size_t>(index)).at("runs");
+  if (std::ranges::find(runs, Json(run)) == runs.end()) runs.push_back(run);
+}
+
+}  // namespace atelier

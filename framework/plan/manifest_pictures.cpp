@@ -1,0 +1,147 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "framework/core/error.h"
+#include "framework/plan/manifest_builder.h"
+#include "framework/store/store.h"
+
+namespace atelier {
+namespace {
+
+struct PromptPlace {
+  std::string id, text, role;
+};
+
+std::vector<PromptPlace> prompts_of(const PromptCatalog& catalog, const Json& lists) {
+  std::vector<PromptPlace> prompts;
+  for (const Json& entry : lists) {
+    const std::string id = entry.at("list").get<std::string>();
+    const PromptList& list = catalog.list(id);
+    for (std::size_t i = 0; i < list.prompts.size(); ++i) {
+      prompts.push_back({fmt::format("{}/{}", id, i), list.prompts[i], entry.at("role").get<std::string>()});
+    }
+  }
+  return prompts;
+}
+
+}  // namespace
+
+/// A protocol with what the study changed in it: pictures and scoring.
+Json ManifestBuilder::protocol_settings(const StudyEvaluation& evaluation) const {
+  const ProtocolSpec spec = read_protocol(evaluation.protocol);
+  Json settings{{"id", spec.id}, {"title", spec.title}, {"pictures", spec.pictures}, {"scoring", spec.scoring}};
+  if (evaluation.images) settings["pictures"]["images_per_prompt"] = *evaluation.images;
+  if (!evaluation.prompts.empty()) {
+    Json lists = Json::array();
+    for (const Json& entry : spec.pictures.at("prompts")) {
+      if (entry.at("role") == "reconstruction") lists.push_back(entry);
+    }
+    lists.push_back({{"list", evaluation.prompts}, {"role", "edit"}});
+    settings["pictures"]["prompts"] = lists;
+  }
+  settings["scoring"].merge_patch(evaluation.overrides);
+  settings["changed"] = {{"images_per_prompt", evaluation.images ? Json(*evaluation.images) : Json()},
+                         {"prompts", evaluation.prompts.empty() ? Json() : Json(evaluation.prompts)},
+                         {"settings", evaluation.overrides}};
+  return settings;
+}
+
+Json ManifestBuilder::encoders_of(const StudyEvaluation& evaluation, const ProtocolSpec& protocol) const {
+  Json encoders = Json::object();
+  for (const auto& [role, entry] : protocol.encoders.items()) {
+    const auto chosen = study_.encoders.find(role);
+    const std::string name = chosen == study_.encoders.end() ? entry.at("model").get<std::string>() : chosen->second;
+    try {
+      encoders[role] = sources_.models.encoder(resolved_model(name));
+    } catch (const Error& error) {
+      throw Error({.where = fmt::format("{}: evaluate {}: encoder {}", study_.file, evaluation.protocol, role),
+                   .found = error.what(),
+                   .expected = "a folder with the encoder",
+                   .advice = fmt::format("name it under `encoders: {{{}: …}}`", role)},
+                  ErrorKind::usage);
+    }
+  }
+  return encoders;
+}
+
+void ManifestBuilder::evaluate(const PlannedModel& model, const std::string& subject, const StudyEvaluation& evaluation,
+                               const std::string& run, const std::vector<std::int64_t>& needs) {
+  const ProtocolSpec spec = read_protocol(evaluation.protocol);
+  const Json settings = protocol_settings(evaluation);
+  const Json& pictures = settings.at("pictures");
+  SampleIngredients in{.method = model.method, .plugin_numerics = model.numerics, .artifact = model.artifact};
+  if (model.plugin != nullptr) in.options = phrase_options(model.plugin->method, model.options);
+  in.base = model.base->digest;
+  in.negative = pictures.value("negative", "");
+  in.sampler = model.sampler.is_null() ? pictures.at("sampler") : model.sampler;
+  in.size = evaluation.size.value_or(study_.size.value_or(model.base->size));
+  in.batch = pictures.at("batch").get<std::int64_t>();
+  in.numerics_class = numerics_class_;
+  if (study_.sampler && model.sampler.is_null()) {  // one common sampler holds for the anchors too
+    if (study_.sampler->scheduler) in.sampler["scheduler"] = *study_.sampler->scheduler;
+    if (study_.sampler->steps) in.sampler["steps"] = *study_.sampler->steps;
+    if (study_.sampler->guidance) in.sampler["guidance"] = *study_.sampler->guidance;
+    in.sampler["settings"].update(study_.sampler->settings);
+  }
+
+  Json content = common_job(model);
+  content["artifact"] = in.artifact;
+  content["sampler"] = in.sampler;
+  content["size"] = {in.size, in.size};
+  content["batch"] = in.batch;
+  content["negative"] = in.negative;
+  // The pictures of a run are one job, whichever protocols look at them.
+  const Json identity{{"artifact", in.artifact}, {"method", in.method}, {"sampler", in.sampler}, {"size", in.size}, {"batch", in.batch},
+                      {"base", in.base}, {"negative", in.negative}, {"phrase", model.phrase}};
+  Json& sampling = job(key_of({{"sample", identity}}), "sample", needs, model.base->digest, content);
+  const auto sample_job = sampling.at("id").get<std::int64_t>();
+
+  Json sets = Json::array(), described = Json::array();
+  const auto count = pictures.at("images_per_prompt").get<std::int64_t>();
+  for (const PromptPlace& place : prompts_of(sources_.prompts, pictures.at("prompts"))) {
+    SamplePrompt prompt{.id = place.id, .text = place.text, .filled = filled(place.text, model.phrase),
+                        .base = filled(place.text, model.base_phrase), .seeds = {}};
+    for (std::int64_t k = 0; k < count; ++k) prompt.seeds.push_back(picture_seed(study_.sample_seed, place.text, k));
+    const Json description = sample_description(in, prompt);
+    const std::string key = key_of(description);
+    Json& outputs = sampling.at("outputs");
+    if (std::ranges::none_of(outputs, [&](const Json& output) { return output.at("key") == key; })) {
+      outputs.push_back({{"key", key}, {"description", description}, {"prompt_id", place.id}, {"template", place.text},
+                         {"text", prompt.filled}, {"base_text", prompt.base}, {"seeds", prompt.seeds}});
+    }
+    sets.push_back({{"prompt_id", place.id}, {"text", place.text}, {"role", place.role}, {"key", key}});
+    described.push_back({{"prompt", place.id}, {"text", place.text}, {"role", place.role}, {"images", key}});
+  }
+  use(sample_job, run);
+
+  Json references = Json::array(), digests = Json::array();
+  for (const ConceptPhoto& photo : concepts_.at(subject).photos) {
+    references.push_back({{"path", std::filesystem::absolute(photo.path).lexically_normal().string()},
+                          {"sha256", photo.sha256}, {"name", photo.name}});
+    digests.push_back(photo.sha256);
+  }
+  const Json encoders = encoders_of(evaluation, spec);
+  Json encoder_digests = Json::object();
+  for (const auto& [role, entry] : encoders.items()) encoder_digests[role] = entry.at("digest");
+  Json scoring = settings.at("scoring");
+  scoring["id"] = spec.id;
+  const Json description{{"kind", "score"}, {"framework", kFrameworkNumerics}, {"protocol", scoring}, {"encoders", encoder_digests},
+                         {"references", digests}, {"class_word", model.subject.at("class_word")}, {"sets", described},
+                         {"numerics_class", numerics_class_}};
+  const std::string key = key_of(description);
+  Json score = common_job(model);
+  score["plugin"] = nullptr;
+  score["protocol"] = {{"id", spec.id}, {"scoring", settings.at("scoring")}};
+  score["encoders"] = encoders;
+  score["references"] = references;
+  score["sets"] = sets;
+  Json& scored = job(key, "score", {sample_job}, model.base->digest, score);
+  if (scored.at("outputs").empty()) scored["outputs"].push_back({{"key", key}, {"description", description}, {"protocol", evaluation.name}});
+  use(scored.at("id").get<std::int64_t>(), run);
+  Json record = settings;
+  record["encoders"] = encoder_digests;
+  protocols_[evaluation.name] = record;
+}
+
+}  // namespace atelier
