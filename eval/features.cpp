@@ -2,12 +2,10 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/linalg_vector_norm.h>
-#include <ATen/ops/ones_like.h>
-#include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "framework/core/error.h"
@@ -83,10 +81,22 @@ Tensor spread(const Tensor& compact, const std::vector<bool>& decoded) {
 
 }  // namespace
 
+double dot_product(const Tensor& a, const Tensor& b) {
+  const auto *left = a.const_data_ptr<double>(), *right = b.const_data_ptr<double>();
+  double sum = 0.0;
+  for (std::int64_t i = 0; i < a.numel(); ++i) sum += left[i] * right[i];
+  return sum;
+}
+
 Tensor unit_rows(const Tensor& rows) {
-  const Tensor wide = rows.to(at::kDouble);
-  const Tensor length = at::linalg_vector_norm(wide, 2, at::IntArrayRef{-1}, true);
-  return wide / at::where(length > 0, length, at::ones_like(length));
+  Tensor unit = rows.to(at::kDouble).contiguous().clone();
+  const Tensor flat = unit.view({-1, unit.size(-1)});
+  for (std::int64_t i = 0; i < flat.size(0); ++i) {
+    Tensor row = flat[i];
+    const double length = std::sqrt(dot_product(row, row));
+    if (length > 0) row.div_(length);
+  }
+  return unit;
 }
 
 PictureFeatures picture_features(const Encoder& encoder, const EncoderUse& use, const Protocol& protocol,

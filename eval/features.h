@@ -14,9 +14,9 @@ namespace atelier::eval {
 
 /// A picture to score: an encoded file (PNG, JPEG, WebP) or, for ti-tensor alone, what a decoder returned.
 struct Picture {
-  std::string name;                   ///< for errors
-  std::span<const std::byte> bytes;   ///< borrowed
-  std::optional<FloatImage> floats;   ///< (decoder output + 1) / 2, clamped to 0..1; instead of bytes
+  std::string name;                  ///< for errors
+  std::span<const std::byte> bytes;  ///< borrowed
+  std::optional<FloatImage> floats;  ///< (decoder output + 1) / 2, clamped to 0..1; instead of bytes
 };
 
 /// Vectors of pictures under one encoder.
@@ -31,6 +31,10 @@ struct PictureFeatures {
 /// (transparency under alpha=refuse, floats for another front end than ti-tensor).
 [[nodiscard]] PictureFeatures picture_features(const Encoder& encoder, const EncoderUse& use, const Protocol& protocol,
                                                std::span<const Picture> pictures, TiRole role);
+
+/// Of two dense float64 vectors [F], summed in order: LibTorch's depends on where in memory a row begins, and a score
+/// would then depend on its place.
+[[nodiscard]] double dot_product(const Tensor& a, const Tensor& b);
 
 /// rows [..., F] -> float64 of length 1; a zero row stays zero.
 [[nodiscard]] Tensor unit_rows(const Tensor& rows);

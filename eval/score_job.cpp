@@ -110,7 +110,8 @@ std::optional<std::int64_t> seed_of(const KeyRecord& record, std::size_t k) {
 void add_set(const Job& fields, const std::string& class_word, const Store& store, Generated& generated) {
   const auto record = worker::find_input(store, fields.text("key"), "pictures");
   const auto& object = generated.objects.emplace_back(worker::ImageSet::open(store.object_path(record.object)));
-  PictureSet set{.prompt = fields.text("prompt_id"), .text = fields.text("text"), .class_word = class_word, .pictures = {}};
+  PictureSet set{
+      .prompt = fields.text("prompt_id"), .text = fields.text("text"), .class_word = class_word, .pictures = {}};
   SetFacts facts{.prompt = set.prompt, .role = fields.optional_text("role").value_or("edit"), .pictures = {}};
   for (std::size_t k = 0; k < object.entries().size(); ++k) {
     const auto& entry = object.entries()[k];
@@ -154,8 +155,9 @@ void run_score_job(worker::JobRun& run) {
   run.progress(pictures, pictures, "scoring");
   const std::string object = run.store().put(table);
   for (const auto& output : run.missing()) {
-    run.publish(output, object,
-                {{"images", pictures}, {"sets", generated.sets.size()}, {"bytes", table.size()}, {"seconds", run.seconds()}});
+    run.publish(
+        output, object,
+        {{"images", pictures}, {"sets", generated.sets.size()}, {"bytes", table.size()}, {"seconds", run.seconds()}});
   }
 }
 

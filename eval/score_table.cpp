@@ -36,12 +36,8 @@ Json score_table(const Protocol& protocol, const Scores& scores, const std::vect
                  const std::vector<ReferenceFacts>& references) {
   Json settings = protocol.settings;
   settings["image"]["size"] = scores.size;
-  Json table{{"schema", "atelier.scoretable/1"},
-             {"protocol", protocol.id},
-             {"settings", settings},
-             {"anchors", numbers(scores.anchors)},
-             {"images", Json::array()},
-             {"sets", Json::array()},
+  Json table{{"schema", "atelier.scoretable/1"},   {"protocol", protocol.id}, {"settings", settings},
+             {"anchors", numbers(scores.anchors)}, {"images", Json::array()}, {"sets", Json::array()},
              {"references", Json::array()}};
   for (std::size_t i = 0; i < scores.sets.size(); ++i) {
     const SetScores& set = scores.sets[i];

@@ -1,6 +1,5 @@
 #include "eval/scoring.h"
 
-#include <ATen/ops/dot.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <fmt/format.h>
 
@@ -73,11 +72,10 @@ void RoleScorer::score(const PictureSet& set, SetScores& scores) const {
       continue;
     }
     const Tensor one = features.unit[k];
-    if (use_.text) image.texts[role_] = at::dot(one, text).item<double>();
+    if (use_.text) image.texts[role_] = dot_product(one, text);
     if (!use_.image) continue;
-    // One dot product a pair: its bits depend on nothing but the pair.
     for (std::int64_t r = 0; r < references_.size(0); ++r) {
-      image.pairs[role_].push_back(at::dot(one, references_[r]).item<double>());
+      image.pairs[role_].push_back(dot_product(one, references_[r]));
     }
   }
   if (any) add_means(features, scores);
@@ -111,7 +109,7 @@ void RoleScorer::anchors(const Duplicates& duplicates, NamedScores& anchors) con
   for (std::size_t a = 0; a < count; ++a) {
     for (std::size_t b = 0; b < count; ++b) {
       const auto row = static_cast<std::int64_t>(a), column = static_cast<std::int64_t>(b);
-      const double cosine = at::dot(references_[row], references_[column]).item<double>();
+      const double cosine = dot_product(references_[row], references_[column]);
       all.push_back(cosine);
       if (a != b && !same(a, b)) distinct.push_back(cosine);
     }
@@ -126,7 +124,7 @@ void RoleScorer::text_anchor(const std::vector<SetScores>& sets, NamedScores& an
   for (const SetScores& set : sets) {
     const Tensor text = unit_rows(encoder_.text_features(set.scoring_text));
     for (std::int64_t r = 0; r < references_.size(0); ++r) {
-      cosines.push_back(at::dot(references_[r], text).item<double>());
+      cosines.push_back(dot_product(references_[r], text));
     }
   }
   anchors[role_ + "_t"] = mean_of(cosines);

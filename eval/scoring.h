@@ -25,7 +25,7 @@ struct PictureSet {
 };
 
 struct ImageScores {
-  std::string status = "ok";  ///< or decode_error: nothing is scored then
+  std::string status = "ok";                         ///< or decode_error: nothing is scored then
   std::map<std::string, std::vector<double>> pairs;  ///< by encoder: cosine with each reference
   std::map<std::string, double> texts;               ///< by encoder: cosine with the scoring text
 

@@ -30,7 +30,8 @@ target_link_options(atelier_torch INTERFACE LINKER:--allow-shlib-undefined)
 # One precompiled header for all LibTorch rooms and tests.
 file(WRITE ${PROJECT_BINARY_DIR}/torch_pch.cpp "")
 add_library(torch_pch OBJECT ${PROJECT_BINARY_DIR}/torch_pch.cpp)
-target_link_libraries(torch_pch PRIVATE atelier_compiler atelier::torch fmt::fmt)
+target_link_libraries(torch_pch PRIVATE atelier_compiler atelier::torch fmt::fmt nlohmann_json::nlohmann_json Threads::Threads)
 target_include_directories(torch_pch PRIVATE ${PROJECT_SOURCE_DIR})
 target_precompile_headers(torch_pch PRIVATE
-  <ATen/TensorOperators.h> <ATen/core/Tensor.h> <ATen/ops/empty.h> <functional> <map> <memory> <string> <vector> <fmt/format.h>)
+  <ATen/TensorOperators.h> <ATen/core/Tensor.h> <ATen/core/grad_mode.h> <ATen/ops/cat.h> <ATen/ops/empty.h>
+  <algorithm> <filesystem> <functional> <map> <memory> <optional> <set> <string> <vector> <fmt/format.h> <nlohmann/json.hpp>)

@@ -39,6 +39,18 @@ void add_commands(CLI::App& root, Action& action) {
       "interrupted.");
   add_sample(root, action);
   add_probe(root, action);
+  add_train(root, action);
+  add_run(root, action);
+  add_plan(root, action);
+  add_status(root, action);
+  add_show(root, action);
+  add_diff(root, action);
+  add_logs(root, action);
+  add_export(root, action);
+  add_plugins(root, action);
+  add_new_plugin(root, action);
+  add_concepts(root, action);
+  add_reindex(root, action);
   add_doctor(root, action);
   add_completion(root, action);
   name_groups(root);

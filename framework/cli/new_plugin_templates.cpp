@@ -45,6 +45,7 @@ namespace {
 using namespace atelier;
 
 constexpr const char* kStage = "embedding";
+constexpr const char* kSteps = "embedding.max_train_steps";
 constexpr const char* kCaptions = "ti/imagenet_templates_small";  // a prompt list of Atelier's data, by id
 
 /// One training stage: what learns, what a sample says, what the loss is. The loop is Atelier's.
@@ -54,7 +55,7 @@ class EmbeddingStage final : public Stage {
       : placeholder_(options.text("placeholder_token")),
         initializer_(subject.initializer.empty() ? subject.class_word : subject.initializer),
         captions_(lists.at(kCaptions)),
-        train_(read_train_spec(options, kStage)),
+        train_(read_train_spec(options, kStage, kSteps)),
         learning_rate_(read_learning_rate(options, kStage)),
         weight_decay_(read_weight_decay(options, kStage)) {
     data_.recipe.transform.size = static_cast<int>(options.integer("resolution"));
@@ -146,7 +147,7 @@ MethodSpec make_spec() {
   spec.paper = "after Gal et al. 2022, arXiv:2208.01618";
   spec.options = {option("placeholder_token", OptionType::text, "<concept>", "the new word"),
                   option("resolution", OptionType::integer, 512, "side of the training pictures"),
-                  option("embedding.max_train_steps", OptionType::integer, 3000, "optimizer steps")};
+                  option(kSteps, OptionType::integer, 3000, "optimizer steps")};
   for (auto& common : stage_options(kStage, {.learning_rate = 2e-3, .train_batch_size = 4, .source = "ours"}))
     spec.options.push_back(std::move(common));
   spec.presets = {{.name = "default", .help = "the defaults of the options", .options = Json::object()}};
@@ -155,9 +156,8 @@ MethodSpec make_spec() {
   stage.numerics = 1;  // raise it whenever results change
   stage.reads = {"placeholder_token", "resolution"};
   for (const auto& name : stage_option_names(kStage)) stage.reads.push_back(name);
-  stage.steps.add = {"embedding.max_train_steps"};
-  for (const char* decaying : {"linear", "cosine", "cosine_with_restarts", "polynomial"})
-    stage.depends_on_total_when.push_back({.option = "embedding.lr_scheduler", .value = decaying});
+  stage.steps.add = {kSteps};
+  declare_schedules(stage);
   stage.lists = {kCaptions};
   spec.stages = {stage};
   spec.phrases = {{.when = {}, .text = "{placeholder}", .base = "{class}"}};

@@ -20,8 +20,20 @@ Options options_of_stage(const MethodSpec& spec, std::string_view stage, const J
               ErrorKind::usage);
 }
 
-TrainSpec read_train_spec(const Options& options, const std::string& stage) {
+void declare_schedules(StageSpec& stage) {
+  std::vector<std::string> counts = stage.steps.add;
+  counts.insert(counts.end(), stage.steps.subtract.begin(), stage.steps.subtract.end());
+  for (const char* decaying : {"linear", "cosine", "cosine_with_restarts", "polynomial"}) {
+    const Condition condition{.option = stage.name + ".lr_scheduler", .value = decaying};
+    stage.depends_on_total_when.push_back(condition);
+    stage.reads_when.push_back({.when = condition, .options = counts});
+  }
+}
+
+TrainSpec read_train_spec(const Options& options, const std::string& stage, const std::string& steps) {
   const auto name = [&](const char* leaf) { return stage + "." + leaf; };
+  const auto scheduler = options.text(name("lr_scheduler"));
+  const bool decays = !steps.empty() && !scheduler.starts_with("constant");
   return {.batch = options.integer(name("train_batch_size")),
           .micro_batch = options.integer(name("micro_batch_size")),
           .loss_divisor = static_cast<double>(options.integer(name("gradient_accumulation_steps"))),
@@ -30,8 +42,9 @@ TrainSpec read_train_spec(const Options& options, const std::string& stage) {
           .beta1 = options.real(name("adam_beta1")),
           .beta2 = options.real(name("adam_beta2")),
           .epsilon = options.real(name("adam_epsilon")),
-          .lr_scheduler = options.text(name("lr_scheduler")),
+          .lr_scheduler = scheduler,
           .lr_warmup_steps = options.integer(name("lr_warmup_steps")),
+          .lr_total_steps = decays ? options.integer(steps) : 0,
           .lr_num_cycles = options.integer(name("lr_num_cycles")),
           .lr_power = options.real(name("lr_power"))};
 }

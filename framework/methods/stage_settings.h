@@ -12,9 +12,15 @@ namespace atelier {
 /// What one stage of a method may read of its resolved options. Throws Error (usage) for a stage that it does not have.
 [[nodiscard]] Options options_of_stage(const MethodSpec& spec, std::string_view stage, const Json& resolved);
 
+/// Declares what a learning-rate schedule that decays needs: it reads the options that count the stage's steps, and its
+/// checkpoints depend on their total. To be called when `name` and `steps` are set.
+void declare_schedules(StageSpec& stage);
+
 /// What the optimizer options of a stage (stage_options() in method_spec.h) say. Accumulated batches are averaged: the
-/// loss is divided by their number, as accelerate does.
-[[nodiscard]] TrainSpec read_train_spec(const Options& options, const std::string& stage);
+/// loss is divided by their number, as accelerate does. `steps`: the option that counts the stage's steps, which a
+/// schedule that decays needs; read only then.
+[[nodiscard]] TrainSpec read_train_spec(const Options& options, const std::string& stage,
+                                        const std::string& steps = {});
 
 /// <stage>.learning_rate; with <stage>.scale_lr times batch size and accumulation steps, as the published scripts do.
 [[nodiscard]] double read_learning_rate(const Options& options, const std::string& stage);

@@ -27,12 +27,21 @@ Tensor onednn_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) 
   return run.call(x, weight, optional(bias), "none", Scalars(), std::nullopt);
 }
 
+/// oneDNN refuses bfloat16 on older processors; ATen's own kernels are slow there, but they work.
+bool packs_bfloat16(c10::ScalarType type) {
+  static const bool supported = c10::Dispatcher::singleton()
+                                    .findSchemaOrThrow("mkldnn::_is_mkldnn_bf16_supported", "")
+                                    .typed<bool()>()
+                                    .call();
+  return supported && type == at::kBFloat16;
+}
+
 }  // namespace
 
 bool packs(const Tensor& x, const Tensor& weight) {
   const auto type = x.scalar_type();
-  return x.device().is_cpu() && weight.scalar_type() == type && (type == at::kFloat || type == at::kBFloat16) &&
-         !wants_gradient(x, weight);
+  return x.device().is_cpu() && weight.scalar_type() == type && (type == at::kFloat || packs_bfloat16(type)) &&
+         !wants_gradient(x, weight) && !weight.requires_grad();  // what learns is changed in place: a pack goes stale
 }
 
 Tensor pack_conv2d(const Tensor& weight, at::IntArrayRef input_size, std::int64_t stride, std::int64_t padding) {

@@ -45,6 +45,9 @@ ManifestBuilder::ManifestBuilder(const Study& study, const PlanSources& sources)
   const auto threads = placement.threads == 0 ? sources.threads : placement.threads;
   const std::string device = placement.device == "auto" ? sources.device : placement.device;
   numerics_class_ = {{"device", device.substr(0, device.find(':'))}, {"dtype", placement.dtype}, {"threads", threads}};
+  if (sources.plugins.all().empty()) return;
+  const std::string& torch = sources.plugins.all().front().torch;  // every usable plugin has the build's
+  numerics_class_["torch"] = torch.substr(0, torch.rfind('.'));
 }
 
 Json ManifestBuilder::build() {
@@ -138,7 +141,10 @@ void ManifestBuilder::add_cell(const Cell& cell) {
   }
   const bool single = !study_.checkpoints.contains(cell.label);
   for (const Json& checkpoint : checkpoints_of(cell, total)) {
-    PlannedModel model{.label = cell.label, .method = cell.method, .plugin = &plugin};
+    PlannedModel model;
+    model.label = cell.label;
+    model.method = cell.method;
+    model.plugin = &plugin;
     model.base = &sources_.models.base(resolved_model(cell.base));
     model.options = cell.options;
     model.subject = subject_of(cell);

@@ -70,7 +70,10 @@ void ManifestBuilder::evaluate(const PlannedModel& model, const std::string& sub
   const ProtocolSpec spec = read_protocol(evaluation.protocol);
   const Json settings = protocol_settings(evaluation);
   const Json& pictures = settings.at("pictures");
-  SampleIngredients in{.method = model.method, .plugin_numerics = model.numerics, .artifact = model.artifact};
+  SampleIngredients in;
+  in.method = model.method;
+  in.plugin_numerics = model.numerics;
+  in.artifact = model.artifact;
   if (model.plugin != nullptr) in.options = phrase_options(model.plugin->method, model.options);
   in.base = model.base->digest;
   in.negative = pictures.value("negative", "");

@@ -47,7 +47,10 @@ TrainIngredients ManifestBuilder::ingredients(const PlannedModel& model, const C
                  .advice = "studies of this version make no class images; switch with_prior_preservation off"},
                 ErrorKind::usage);
   }
-  TrainIngredients in{.method = model.method, .stage = &spec, .ordinal = static_cast<std::int64_t>(stage)};
+  TrainIngredients in;
+  in.method = model.method;
+  in.stage = &spec;
+  in.ordinal = static_cast<std::int64_t>(stage);
   in.options = read_options(model, spec);
   in.inputs = inputs;
   in.subject = model.subject;

@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "framework/methods/stage_settings.h"
+
 namespace atelier::textual_inversion {
 namespace {
 
@@ -73,7 +75,7 @@ std::vector<OptionSpec> options() {
                                           .adam_weight_decay = 1e-2,
                                           .source = kCommand});
   for (auto& option : optimizer) all.push_back(std::move(option));
-  all.push_back(integer("embedding.max_train_steps", 3000, 0, "optimizer steps", std::string(kCommand)));
+  all.push_back(integer(kSteps, 3000, 0, "optimizer steps", std::string(kCommand)));
   return all;
 }
 
@@ -84,9 +86,8 @@ StageSpec stage() {
                  "learnable_property", "templates",         "resolution",
                  "center_crop",        "flip_probability",  "repeats"};
   for (const auto& name : stage_option_names(kStage)) stage.reads.push_back(name);
-  stage.steps.add = {"embedding.max_train_steps"};
-  for (const char* decaying : {"linear", "cosine", "cosine_with_restarts", "polynomial"})
-    stage.depends_on_total_when.push_back({.option = "embedding.lr_scheduler", .value = decaying});
+  stage.steps.add = {kSteps};
+  declare_schedules(stage);
   for (const char* templates : {"diffusers", "paper"}) {
     for (const char* property : {"object", "style"}) stage.lists.push_back(template_list(templates, property));
   }

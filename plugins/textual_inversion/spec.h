@@ -5,6 +5,7 @@
 namespace atelier::textual_inversion {
 
 inline constexpr const char* kStage = "embedding";
+inline constexpr const char* kSteps = "embedding.max_train_steps";
 
 /// Id of the training templates for the options `templates` and `learnable_property`.
 [[nodiscard]] std::string template_list(const std::string& templates, const std::string& property);

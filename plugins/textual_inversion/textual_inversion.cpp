@@ -53,7 +53,7 @@ Settings read_settings(const Options& options, const Concept& subject, const Pro
           .vectors = options.integer("num_vectors"),
           .templates = templates_of(options, lists),
           .data = data_of(options),
-          .train = read_train_spec(options, kStage),
+          .train = read_train_spec(options, kStage, kSteps),
           .learning_rate = read_learning_rate(options, kStage),
           .weight_decay = read_weight_decay(options, kStage)};
 }

@@ -10,7 +10,9 @@ using namespace atelier::eval;
 using Catch::Contains;
 
 Json settings() {
-  return {{"id", "x"}, {"text_rule", "class"}, {"encoders", {{"dino", {{"front_end", "dino-orig"}, {"scores", {"image"}}}}}}};
+  return {{"id", "x"},
+          {"text_rule", "class"},
+          {"encoders", {{"dino", {{"front_end", "dino-orig"}, {"scores", {"image"}}}}}}};
 }
 
 }  // namespace

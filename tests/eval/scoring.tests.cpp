@@ -138,7 +138,8 @@ TEST_CASE("The score table has a row for every picture, with null where nothing 
   pictures.resize(2);
   pictures[1].bytes = pictures[1].bytes.first(20);
   const auto protocol = ti_protocol();
-  const eval::SetFacts facts{.prompt = "photo", .role = "reconstruction", .pictures = {{7, "aa"}, {std::nullopt, "bb"}}};
+  const eval::SetFacts facts{
+      .prompt = "photo", .role = "reconstruction", .pictures = {{7, "aa"}, {std::nullopt, "bb"}}};
   std::vector<eval::ReferenceFacts> references;
   for (const auto& name : scene.names) references.push_back({name, "cc"});
   const Json table = eval::score_table(protocol, scene.score(protocol), {facts}, references);
@@ -158,7 +159,8 @@ TEST_CASE("What cannot be scored is an error that says why", "[eval][scoring]") 
   Scene scene("cat2");
   SECTION("a text of more tokens than the encoder reads") {
     scene.sets.front().text = std::string(200, 'x') + " {} on the moon";
-    CHECK_THROWS_WITH(scene.score(ti_protocol()), Contains("scoring text") && Contains("tokens") && Contains("at most"));
+    CHECK_THROWS_WITH(scene.score(ti_protocol()),
+                      Contains("scoring text") && Contains("tokens") && Contains("at most"));
   }
   SECTION("a reference that is damaged") {
     scene.references.front().bytes = scene.references.front().bytes.first(10);

@@ -21,7 +21,8 @@ const Json& expected() {
 /// The entry whose keys have these values.
 const Json& entry(const Json& list, const Json& keys) {
   for (const Json& one : list) {
-    const bool same = std::ranges::all_of(keys.items(), [&](const auto& item) { return one.at(item.key()) == item.value(); });
+    const bool same =
+        std::ranges::all_of(keys.items(), [&](const auto& item) { return one.at(item.key()) == item.value(); });
     if (same) return one;
   }
   throw std::runtime_error("no entry " + keys.dump());
@@ -40,10 +41,9 @@ void check_pairs(const std::string& subject, const Scene& scene, std::size_t set
   for (std::size_t k = 0; k < scores.sets[set].images.size(); ++k) {
     const auto& cosines = scores.sets[set].images[k].pairs.at("clip");
     for (std::size_t r = 0; r < scene.names.size(); ++r) {
-      const Json& pair = entry(expected()["pairs"], {{"concept", subject},
-                                                     {"prompt", scene.sets[set].prompt},
-                                                     {"k", k},
-                                                     {"reference", scene.names[r]}});
+      const Json& pair =
+          entry(expected()["pairs"],
+                {{"concept", subject}, {"prompt", scene.sets[set].prompt}, {"k", k}, {"reference", scene.names[r]}});
       CHECK(cosines.at(r) == Approx(pair["scores"]["clip_i"].get<double>()).margin(kTolerance));
     }
   }
@@ -65,7 +65,8 @@ TEST_CASE("Scores of ti_code and ti_paper equal those of the reference libraries
     for (std::size_t k = 0; k < scores.sets[i].images.size(); ++k) {
       Json image = place;
       image["k"] = k;
-      check_scores(entry(expected()["images"], image)["scores"], scores.sets[i].images[k].scores(), {"clip_i", "clip_t"});
+      check_scores(entry(expected()["images"], image)["scores"], scores.sets[i].images[k].scores(),
+                   {"clip_i", "clip_t"});
     }
     check_pairs(subject, scene, i, scores);
   }

@@ -35,10 +35,20 @@ MethodSpec spec_with_optimizer() {
   StageSpec only;
   only.name = "only";
   only.reads = stage_option_names("only");
+  only.steps.add = {"steps"};
+  declare_schedules(only);
   spec.stages = {only};
+  OptionSpec steps;
+  steps.name = "steps";
+  steps.type = OptionType::integer;
+  steps.value = 40;
+  spec.options.push_back(steps);
   spec.presets = {{.name = "default", .help = "", .options = Json::object()}};
   return spec;
 }
+
+/// Kernels differ with and without gradient, so equality is up to rounding.
+double gap(const Tensor& a, const Tensor& b) { return (a - b).abs().max().item<double>(); }
 
 }  // namespace
 
@@ -128,7 +138,7 @@ TEST_CASE("low-rank updates begin silent, learn B first, and an artifact gives t
   CHECK(parameters[0].name == layers[0] + ".lora_A.weight");
   CHECK(parameters[0].tensor.std().item<double>() == Approx(1.0 / 3.0).epsilon(0.3));
   const Tensor prediction = predict(trained, batch, text);
-  CHECK(at::equal(prediction, predict(plain, batch, text)));
+  CHECK(gap(prediction, predict(plain, batch, text)) < 1e-5);
 
   prediction.square().sum().backward();
   CHECK(parameters[0].tensor.grad().abs().max().item<double>() == 0.0);
@@ -142,11 +152,11 @@ TEST_CASE("low-rank updates begin silent, learn B first, and an artifact gives t
   }
   apply_low_rank(plain, artifact, 1.0);
   const Tensor adapted = predict(trained, batch, text);
-  CHECK_FALSE(at::equal(adapted, prediction));
+  CHECK(gap(adapted, prediction) > 1e-3);
   CHECK(at::equal(adapted, predict(plain, batch, text)));
   UNetCall without;
   without.adapters.skip = true;
-  CHECK(at::equal(predict(trained, batch, text, without), prediction));
+  CHECK(gap(predict(trained, batch, text, without), prediction) < 1e-5);
 }
 
 TEST_CASE("a rank above a layer's width is refused", "[methods][low_rank]") {
@@ -191,6 +201,17 @@ TEST_CASE("the learning rate is scaled by batch and accumulation where asked, an
   CHECK(read_learning_rate(options, "only") == Approx(6e-3));
   CHECK(read_train_spec(options, "only").loss_divisor == 3.0);
   CHECK(read_train_spec(options, "only").accumulation == 3);
+}
+
+TEST_CASE("only a schedule that decays reads the number of steps", "[methods][settings]") {
+  const auto spec = spec_with_optimizer();
+  const auto total = [&](const Json& chosen) {
+    const Options options = options_of_stage(spec, "only", resolve_options(spec, "", chosen, "test"));
+    return read_train_spec(options, "only", "steps").lr_total_steps;
+  };
+  CHECK(total(Json::object()) == 0);
+  CHECK(total({{"only.lr_scheduler", "cosine"}}) == 40);
+  CHECK(spec.stages.front().depends_on_total_when.size() == 4);
 }
 
 TEST_CASE("parameters that are unfrozen start from what they are given; the base keeps its own", "[methods]") {

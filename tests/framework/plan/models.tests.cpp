@@ -12,29 +12,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// A safetensors file without tensors; `mark` makes its bytes its own.
-std::string no_tensors(const std::string& mark) {
-  const auto header = R"({"__metadata__":{"mark":")" + mark + "\"}}";
-  std::string file(8, '\0');
-  file[0] = static_cast<char>(header.size());
-  return file + header;
-}
-
-void write_pipeline(const PlanWorld& world, const std::string& folder, const std::string& mark = "a") {
-  world.write(folder + "/model_index.json",
-              R"({"_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "UNet2DConditionModel"],
-                  "vae": ["diffusers", "AutoencoderKL"], "text_encoder": ["transformers", "CLIPTextModel"],
-                  "tokenizer": ["transformers", "CLIPTokenizer"], "scheduler": ["diffusers", "DDIMScheduler"]})");
-  world.write(folder + "/unet/config.json", R"({"_class_name": "UNet2DConditionModel", "sample_size": 16})");
-  world.write(folder + "/vae/config.json", R"({"_class_name": "AutoencoderKL", "block_out_channels": [8, 8, 8]})");
-  world.write(folder + "/text_encoder/config.json", R"({"hidden_size": 8})");
-  world.write(folder + "/scheduler/scheduler_config.json", R"({"_class_name": "DDIMScheduler"})");
-  world.write(folder + "/tokenizer/merges.txt", "#version: 0.2\n");
-  for (const auto* name : {"/unet/diffusion_pytorch_model", "/vae/diffusion_pytorch_model", "/text_encoder/model"}) {
-    world.write(folder + name + ".safetensors", no_tensors(mark));
-  }
-}
-
 PlannedModels models(PlanWorld& world) { return {world.digests, {world / "models.yaml", world / "hub"}}; }
 
 std::string digest(PlanWorld& world, const std::string& folder) {

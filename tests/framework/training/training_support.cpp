@@ -98,7 +98,7 @@ class TestStage final : public Stage {
   }
 
   ParamGroup attach_token(const Start& start) {
-    const auto make = [&] { return session_->token_vector("cat", 0).to(dtype()); };
+    const auto make = [&] { return session_->token_vector("a", 0).to(dtype()); };
     const Tensor vector = start.value(kToken, make).requires_grad_();
     session_->add_token("<new>", {vector});
     return {.name = "token", .parameters = {{kToken, vector}}, .learning_rate = settings_.learning_rate};

@@ -20,7 +20,8 @@ const fs::path kPlugin = ATELIER_BINARY_DIR "/lib/atelier/plugins/textual_invers
 
 std::vector<fs::path> photos() {
   std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(kSource / "tests/eval/pictures/references/cat2")) files.push_back(entry);
+  for (const auto& entry : fs::directory_iterator(kSource / "tests/eval/pictures/references/cat2"))
+    files.push_back(entry);
   std::ranges::sort(files);
   return files;
 }
@@ -86,7 +87,8 @@ Json Workplace::train(const std::vector<std::int64_t>& steps, const std::string&
   job["inputs"] = Json::object();
   job["snapshot"] = {{"every_steps", 5}, {"every_seconds", 0}};
   for (const auto& list : spec.stages.front().lists) job["lists"][list] = {"a photo of a {}", "a rendition of the {}"};
-  for (const auto& photo : photos()) job["photos"].push_back({{"path", photo.string()}, {"sha256", sha256_file(photo)}});
+  for (const auto& photo : photos())
+    job["photos"].push_back({{"path", photo.string()}, {"sha256", sha256_file(photo)}});
   for (const auto step : steps) {
     job["outputs"].push_back(output({{"kind", "train"}, {"step", step}, {"extra", extra}}, {{"step", step}}));
   }
@@ -103,11 +105,11 @@ Json Workplace::sample(const Json& artifact, const std::vector<std::string>& tex
   job["negative"] = "";
   if (artifact.is_null()) job["plugin"] = nullptr;
   for (std::size_t i = 0; i < texts.size(); ++i) {
-    const Json description{{"kind", "sample"}, {"artifact", artifact}, {"prompt", texts[i]}, {"seeds", seeds}, {"batch", batch}};
-    job["outputs"].push_back(output(description, {{"prompt_id", fmt::format("p{}", i)},
-                                                  {"template", texts[i]},
-                                                  {"text", texts[i]},
-                                                  {"seeds", seeds}}));
+    const Json description{
+        {"kind", "sample"}, {"artifact", artifact}, {"prompt", texts[i]}, {"seeds", seeds}, {"batch", batch}};
+    job["outputs"].push_back(
+        output(description,
+               {{"prompt_id", fmt::format("p{}", i)}, {"template", texts[i]}, {"text", texts[i]}, {"seeds", seeds}}));
   }
   return job;
 }
@@ -130,8 +132,10 @@ Json Workplace::score(const Json& sample_job) const {
   Json keys = Json::array();
   for (const auto& made : sample_job["outputs"]) {
     keys.push_back(made["key"]);
-    job["sets"].push_back(
-        {{"prompt_id", made["prompt_id"]}, {"text", "A photo of {}"}, {"role", "reconstruction"}, {"key", made["key"]}});
+    job["sets"].push_back({{"prompt_id", made["prompt_id"]},
+                           {"text", "A photo of {}"},
+                           {"role", "reconstruction"},
+                           {"key", made["key"]}});
   }
   job["outputs"].push_back(output({{"kind", "score"}, {"sets", keys}}, Json::object()));
   return job;

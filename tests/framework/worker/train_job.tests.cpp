@@ -10,7 +10,7 @@ namespace {
 
 using namespace atelier;
 
-constexpr std::int64_t kSteps = 400;
+constexpr std::int64_t kSteps = 120;
 
 /// The digest that undisturbed training gives.
 std::string undisturbed() {

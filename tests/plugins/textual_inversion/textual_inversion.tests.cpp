@@ -201,6 +201,15 @@ TEST_CASE("textual inversion: the presets are those of the README", "[textual_in
   CHECK(paper.at("embedding.train_batch_size") == 8);
 }
 
+TEST_CASE("textual inversion: a schedule that decays does so over the stage's steps", "[textual_inversion]") {
+  const auto train =
+      stage({{"embedding.lr_scheduler", "cosine"}, {"embedding.lr_warmup_steps", 2}, {"embedding.max_train_steps", 6}})
+          ->train();
+  CHECK(train.lr_total_steps == 6);
+  CHECK(train.lr_warmup_steps == 2);
+  CHECK(stage(Json::object())->train().lr_total_steps == 0);
+}
+
 TEST_CASE("textual inversion: the description beside the library is that of this library", "[textual_inversion]") {
   auto file = plugin().file();
   const Json description = read_json_file(file.replace_extension(".json"));

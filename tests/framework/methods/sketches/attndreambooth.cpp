@@ -95,8 +95,11 @@ class AttnDreamBoothStage final : public Stage {
     shape.back() = 2;
     const Tensor values = probabilities.gather(-1, columns.expand(shape)).flatten(1, 2);  // [rows, heads·pixels, 2]
     const auto gap = [](const Tensor& x) { return (x.select(-1, 0) - x.select(-1, 1)).square(); };
-    statistics.mean.push_back(gap(values.mean(1)));
-    statistics.var.push_back(gap(values.var(1, /*unbiased=*/true)));
+    const Tensor mean = values.mean(1, /*keepdim=*/true);
+    const auto squares =
+        (values - mean).square().sum(1) / (values.size(1) - 1);  // unbiased; Tensor::var warns at 0 rows
+    statistics.mean.push_back(gap(mean.squeeze(1)));
+    statistics.var.push_back(gap(squares));
   }
 
   const AttnDreamBooth options_;

@@ -1,0 +1,89 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "framework/cli/command.h"
+#include "framework/cli/execution.h"
+#include "framework/cli/run_observer.h"
+#include "framework/cli/store_option.h"
+#include "framework/cli/study_file.h"
+#include "framework/execute/execute.h"
+#include "framework/plan/manifest.h"
+
+namespace atelier::cli {
+namespace {
+
+struct RunOptions {
+  StudyOptions study;
+  bool json = false, dry_run = false, jobs = false;
+};
+
+void print_plan(const Json& manifest, const Store& store, bool with_jobs) {
+  const Json counts = plan_counts(manifest, store);
+  fmt::print("{}: {} runs, {} jobs, {} of them in the store already\n", manifest.at("study").get<std::string>(),
+             counts["runs"].dump(), counts["jobs"]["total"].dump(), counts["jobs"]["cached"].dump());
+  fmt::print("to do: {} training jobs ({} steps), {} sampling jobs ({} images), {} scoring jobs\n",
+             counts["train"]["jobs"].dump(), counts["train"]["steps"].dump(), counts["sample"]["jobs"].dump(),
+             counts["sample"]["images"].dump(), counts["score"]["jobs"].dump());
+  for (const Json& run : manifest.at("runs")) {
+    fmt::print("  {}  {:<32} {:<16} seed {}{}\n", run.at("id").get<std::string>(), run.at("label").get<std::string>(),
+               run.at("concept").get<std::string>(), run.at("seed").is_null() ? "-" : run.at("seed").dump(),
+               run.at("checkpoint").is_null() ? "" : fmt::format("  step {}", run.at("checkpoint").dump()));
+  }
+  if (!with_jobs) return;
+  for (const Json& job : manifest.at("jobs")) {
+    fmt::print("  job {:<4} {:<7} {}\n", job.at("id").dump(), is_done(job, store) ? "cached" : "to do", job_title(job));
+  }
+}
+
+Json plan_json(const Json& manifest, const Store& store) {
+  Json out{{"study", manifest.at("study")}, {"counts", plan_counts(manifest, store)}, {"runs", manifest.at("runs")},
+           {"jobs", Json::array()}};
+  for (const Json& job : manifest.at("jobs")) {
+    Json keys = Json::array();
+    for (const Json& output : job.at("outputs")) keys.push_back(output.at("key"));
+    out["jobs"].push_back({{"id", job.at("id")}, {"kind", job.at("kind")}, {"needs", job.at("needs")}, {"runs", job.at("runs")},
+                           {"cached", is_done(job, store)}, {"keys", keys}});
+  }
+  return out;
+}
+
+int plan(const RunOptions& options) {
+  const Json manifest = plan_study(options.study);
+  const Store store = create_store(options.study.store);
+  if (options.json) {
+    fmt::print("{}", pretty_json(plan_json(manifest, store)));
+  } else {
+    print_plan(manifest, store, options.jobs);
+  }
+  return 0;
+}
+
+int run(const RunOptions& options) {
+  if (options.dry_run) return plan(options);
+  const Json manifest = plan_study(options.study);
+  return execute_manifest(manifest, create_store(options.study.store), options.json);
+}
+
+}  // namespace
+
+void add_run(CLI::App& parent, Action& action) {
+  CLI::App* app = parent.add_subcommand("run", "Do everything that a study asks for and that is not in the store yet");
+  const auto options = std::make_shared<RunOptions>();
+  add_study(*app, options->study);
+  app->add_flag("--dry-run", options->dry_run, "only say what would be done, as `plan` does");
+  app->add_flag("--json", options->json, "one JSON object an event on standard output");
+  app->footer("Examples:\n  atelier run experiments/demo/study.yaml\n  atelier run study.yaml --set seed=[0,1,2]\n");
+  app->callback([options, &action] { action = [options] { return run(*options); }; });
+}
+
+void add_plan(CLI::App& parent, Action& action) {
+  CLI::App* app = parent.add_subcommand("plan", "Every run and job of a study, and what is there already; nothing is done");
+  const auto options = std::make_shared<RunOptions>();
+  add_study(*app, options->study);
+  app->add_flag("--jobs", options->jobs, "list the jobs too");
+  app->add_flag("--json", options->json, "as JSON");
+  app->callback([options, &action] { action = [options] { return plan(*options); }; });
+}
+
+}  // namespace atelier::cli

@@ -1,0 +1,90 @@
+#include "framework/cli/run_observer.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+namespace atelier::cli {
+namespace {
+
+std::string text_at(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+}  // namespace
+
+std::string job_title(const Json& job) {
+  const Json& work = job.at("job");
+  const std::string kind = job.at("kind").get<std::string>();
+  std::string title = kind + " " + text_at(work, "method");
+  if (kind == "train") title += "/" + text_at(work, "stage");
+  if (const auto subject = work.find("concept"); subject != work.end() && subject->is_object()) {
+    title += ", " + text_at(*subject, "name");
+  }
+  if (const auto seed = work.find("seed"); seed != work.end()) title += fmt::format(", seed {}", seed->dump());
+  if (kind == "score") {
+    if (const auto protocol = work.find("protocol"); protocol != work.end()) title += ", " + text_at(*protocol, "id");
+  }
+  return title;
+}
+
+void RunObserver::print(const char* event, const Json& job, Json more) const {
+  more["event"] = event;
+  more["job"] = job.at("id");
+  more["kind"] = job.at("kind");
+  more["runs"] = job.at("runs");
+  fmt::print("{}\n", more.dump(-1, ' ', false, Json::error_handler_t::replace));
+  std::fflush(stdout);
+}
+
+void RunObserver::started(const Json& job, std::size_t number, std::size_t total) {
+  title_ = fmt::format("[{}/{}] {}", number, total, job_title(job));
+  progress_.reset();
+  done_ = 0;
+  if (json_) print("started", job, {{"number", number}, {"total", total}});
+}
+
+void RunObserver::progressed(const Json& job, const Json& event) {
+  if (json_) {
+    print("progress", job, event);
+    return;
+  }
+  const auto total = event.value("total", std::size_t{0});
+  const auto done = event.value("done", std::size_t{0});
+  if (total == 0) return;
+  if (!progress_ || done < done_) {
+    progress_ = std::make_unique<Progress>(title_, total);
+    done_ = 0;
+  }
+  if (done > done_) progress_->advance(done - done_);
+  done_ = done;
+}
+
+void RunObserver::finished(const Json& job, const Json& event) {
+  progress_.reset();
+  if (json_) {
+    print("finished", job, event);
+  } else {
+    fmt::print(stderr, "{}: {:.1f} s\n", title_, event.value("seconds", 0.0));
+  }
+}
+
+void RunObserver::failed(const JobFailure& failure) {
+  progress_.reset();
+  if (json_) {
+    fmt::print("{}\n", Json{{"event", "failed"},
+                            {"job", failure.job},
+                            {"kind", failure.kind},
+                            {"class", failure.failure},
+                            {"error", failure.text},
+                            {"runs", failure.runs}}
+                           .dump(-1, ' ', false, Json::error_handler_t::replace));
+    std::fflush(stdout);
+  } else {
+    fmt::print(stderr, "{}: failed ({}): {}\n", title_, failure.failure, failure.text);
+  }
+}
+
+}  // namespace atelier::cli

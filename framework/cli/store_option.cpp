@@ -1,0 +1,30 @@
+#include "framework/cli/store_option.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+namespace atelier::cli {
+namespace {
+
+std::filesystem::path root_of(const std::string& store) {
+  return store.empty() ? Store::default_root() : std::filesystem::path(store);
+}
+
+}  // namespace
+
+void add_store(CLI::App& app, std::string& store) {
+  app.add_option("--store", store, "folder with all results (default: $ATELIER_STORE, else .atelier)")->type_name("DIR");
+}
+
+Store open_store(const std::string& store) { return Store::open(root_of(store)); }
+
+Store create_store(const std::string& store) { return Store::create_or_open(root_of(store)); }
+
+std::unique_ptr<Index> open_index(const Store& store) {
+  auto index = std::make_unique<Index>(store);
+  for (const auto& message : index->messages()) fmt::print(stderr, "atelier: {}\n", message);
+  return index;
+}
+
+}  // namespace atelier::cli

@@ -1,0 +1,74 @@
+#include "framework/execute/job_queue.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <tuple>
+
+#include "framework/core/error.h"
+
+namespace atelier {
+
+JobQueue::JobQueue(std::vector<QueuedJob> jobs) {
+  for (auto& job : jobs) {
+    waiting_.insert(job.id);
+    jobs_.emplace(job.id, std::move(job));
+  }
+  check();
+}
+
+void JobQueue::check() const {
+  std::set<std::int64_t> reachable;
+  for (bool grew = true; grew;) {
+    grew = false;
+    for (const auto& [id, job] : jobs_) {
+      const auto known = [&](std::int64_t need) { return reachable.contains(need); };
+      if (!reachable.contains(id) && std::ranges::all_of(job.needs, known)) grew = reachable.insert(id).second;
+    }
+  }
+  if (reachable.size() == jobs_.size()) return;
+  const auto stuck = std::ranges::find_if(jobs_, [&](const auto& item) { return !reachable.contains(item.first); });
+  throw Error({.where = fmt::format("job {}", stuck->first),
+               .found = "needs that are not in the plan, or go round in a circle",
+               .expected = "an order in which every job comes after those that it needs"});
+}
+
+bool JobQueue::ready(const QueuedJob& job) const {
+  return std::ranges::all_of(job.needs, [&](std::int64_t need) { return done_.contains(need); });
+}
+
+std::optional<std::int64_t> JobQueue::take() {
+  const QueuedJob* best = nullptr;
+  // Of the jobs that go on with a cell the latest in the plan, of those that begin one the first.
+  const auto rank = [this](const QueuedJob& job) {
+    const bool goes_on = !job.needs.empty();
+    return std::tuple(job.base == base_, goes_on, goes_on ? job.id : -job.id);
+  };
+  for (const std::int64_t id : waiting_) {
+    const QueuedJob& job = jobs_.at(id);
+    if (ready(job) && (best == nullptr || rank(*best) < rank(job))) best = &job;
+  }
+  if (best == nullptr) return std::nullopt;
+  base_ = best->base;
+  waiting_.erase(best->id);
+  return best->id;
+}
+
+void JobQueue::done(std::int64_t id) { done_.insert(id); }
+
+void JobQueue::failed(std::int64_t id) {
+  std::set<std::int64_t> lost{id};
+  for (bool grew = true; grew;) {
+    grew = false;
+    for (const auto& [other, job] : jobs_) {
+      const bool needs_lost = std::ranges::any_of(job.needs, [&](std::int64_t need) { return lost.contains(need); });
+      if (needs_lost && lost.insert(other).second) grew = true;
+    }
+  }
+  lost.erase(id);
+  for (const std::int64_t other : lost) {
+    if (waiting_.erase(other) > 0) blocked_.insert(other);
+  }
+}
+
+}  // namespace atelier

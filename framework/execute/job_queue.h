@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace atelier {
+
+/// A job as the order of work sees it.
+struct QueuedJob {
+  std::int64_t id = 0;
+  std::string base;                 ///< base model: jobs of one base are done one after the other where possible
+  std::vector<std::int64_t> needs;  ///< jobs that have to be done before
+};
+
+/// The order of work. Of the jobs that are ready: those of the base that was used last, and among them the one whose
+/// cell is furthest (the latest in the plan whose needs are done), so that cells finish early.
+class JobQueue {
+ public:
+  /// Throws Error when needs are unknown or go round in a circle.
+  explicit JobQueue(std::vector<QueuedJob> jobs);
+
+  /// The next ready job, or nullopt when none is ready now. It counts as running until done() or failed().
+  [[nodiscard]] std::optional<std::int64_t> take();
+  void done(std::int64_t id);
+  /// Everything that needs this job, directly or not, is blocked.
+  void failed(std::int64_t id);
+  [[nodiscard]] const std::set<std::int64_t>& blocked() const { return blocked_; }
+  /// Jobs that are neither done, nor failed, nor blocked, nor running.
+  [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
+
+ private:
+  [[nodiscard]] bool ready(const QueuedJob& job) const;
+  void check() const;
+
+  std::map<std::int64_t, QueuedJob> jobs_;
+  std::set<std::int64_t> waiting_, done_, blocked_;
+  std::string base_;
+};
+
+}  // namespace atelier

@@ -1,0 +1,141 @@
+#include "framework/store/ingest.h"
+
+#include <dirent.h>
+#include <fmt/format.h>
+
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "framework/core/atomic_file.h"
+#include "framework/core/error.h"
+#include "framework/store/ingest_parts.h"
+#include "framework/store/names.h"
+#include "framework/store/spool.h"
+
+namespace atelier {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Names (less `suffix`) and inodes of a folder's files, in byte order; one readdir pass, no stat.
+std::map<std::string, std::int64_t> files_of(const fs::path& folder, std::string_view suffix) {
+  std::map<std::string, std::int64_t> files;
+  const std::unique_ptr<DIR, int (*)(DIR*)> opened(::opendir(folder.c_str()), ::closedir);
+  if (!opened) throw Error({.where = folder.string(), .found = errno_text(errno), .expected = "a folder of the store"});
+  while (const dirent* entry = ::readdir(opened.get())) {
+    std::string name = entry->d_name;
+    if (!name.starts_with('.') && name.ends_with(suffix)) {
+      files[name.substr(0, name.size() - suffix.size())] = static_cast<std::int64_t>(entry->d_ino);
+    }
+  }
+  return files;
+}
+
+void note_damage(Database& database, const std::string& place, const std::string& text) {
+  database.run("INSERT OR REPLACE INTO damage VALUES (?, ?)", {place, text});
+}
+
+std::map<std::string, std::int64_t> seen(Database& database, const std::string& sql) {
+  std::map<std::string, std::int64_t> values;
+  for (const auto& row : database.run(sql)) values[text_of(row[0])] = row.size() > 1 ? integer_of(row[1]) : 0;
+  return values;
+}
+
+std::size_t ingest_manifests(Database& database, const Store& store) {
+  const auto known = seen(database, "SELECT manifest FROM study");
+  std::size_t count = 0;
+  for (const auto& [digest, inode] : files_of(store.root() / "manifests", ".json")) {
+    if (known.contains(digest)) continue;
+    const auto place = "manifests/" + digest + ".json";
+    try {
+      ingest_manifest(database, digest, store.manifest(digest));
+      database.run("DELETE FROM damage WHERE place = ?", {place});
+      ++count;
+    } catch (const Error& error) {
+      note_damage(database, place, error.what());
+    }
+  }
+  return count;
+}
+
+std::size_t ingest_keys(Database& database, const Store& store) {
+  const auto known = seen(database, "SELECT key, inode FROM ingested_key");
+  std::size_t count = 0;
+  for (const auto& [key, inode] : files_of(store.root() / "keys", ".json")) {
+    const auto old = known.find(key);
+    if (old != known.end() && old->second == inode) continue;  // a record that grows gets another inode
+    const auto place = "keys/" + key + ".json";
+    try {
+      const auto record = store.find(key);
+      if (!record) continue;  // gc was faster
+      ingest_record(database, store, *record);
+      database.run("INSERT OR REPLACE INTO ingested_key VALUES (?, ?)", {key, inode});
+      database.run("DELETE FROM damage WHERE place = ?", {place});
+      ++count;
+    } catch (const Error& error) {
+      note_damage(database, place, error.what());
+    }
+  }
+  return count;
+}
+
+std::size_t ingest_spools(Database& database, const Store& store) {
+  const auto known = seen(database, "SELECT spool, bytes FROM ingested_spool");
+  std::size_t count = 0;
+  for (const auto& [name, inode] : files_of(store.spool_folder(), ".jsonl")) {
+    const auto path = store.spool_folder() / (name + ".jsonl");
+    const auto old = known.find(name);
+    const auto start = old == known.end() ? std::uint64_t{0} : static_cast<std::uint64_t>(old->second);
+    if (fs::file_size(path) == start) continue;
+    const auto damaged = [&](std::uint64_t offset, const std::string& why) {
+      note_damage(database, fmt::format("spool/{}.jsonl, byte {}", name, offset), why);
+    };
+    const auto event = [&](const Json& line) {
+      ingest_event(database, line);
+      ++count;
+    };
+    const auto end = static_cast<std::int64_t>(read_spool(path, start, event, damaged));
+    database.run("INSERT OR REPLACE INTO ingested_spool VALUES (?, ?)", {name, end});
+  }
+  return count;
+}
+
+}  // namespace
+
+Value text_member(const Json& json, const char* name) {
+  const auto found = json.is_object() ? json.find(name) : json.end();
+  return found != json.end() && found->is_string() ? Value(found->get<std::string>()) : Value();
+}
+
+Value integer_member(const Json& json, const char* name) {
+  const auto found = json.is_object() ? json.find(name) : json.end();
+  return found != json.end() && found->is_number_integer() ? Value(found->get<std::int64_t>()) : Value();
+}
+
+Value real_member(const Json& json, const char* name) {
+  const auto found = json.is_object() ? json.find(name) : json.end();
+  return found != json.end() && found->is_number() ? Value(found->get<double>()) : Value();
+}
+
+Value json_member(const Json& json, const char* name) {
+  const auto found = json.is_object() ? json.find(name) : json.end();
+  if (found == json.end() || found->is_null()) return {};
+  return found->dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Json list_member(const Json& json, const char* name) {
+  const auto found = json.is_object() ? json.find(name) : json.end();
+  return found != json.end() && found->is_array() ? *found : Json::array();
+}
+
+Json object_member(const Json& json, const char* name) {
+  const auto found = json.is_object() ? json.find(name) : json.end();
+  return found != json.end() && found->is_object() ? *found : Json::object();
+}
+
+std::size_t ingest(Database& database, const Store& store) {
+  return ingest_manifests(database, store) + ingest_keys(database, store) + ingest_spools(database, store);
+}
+
+}  // namespace atelier

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "framework/store/database.h"
+
+namespace atelier {
+
+inline constexpr std::int64_t kIndexApplication = 0x41544c52;  // "ATLR"
+inline constexpr std::int64_t kIndexVersion = 1;               // raise with every change of the tables
+
+/// The tables whose content is the same however it was ingested, in the order of the dump.
+inline constexpr std::array<std::string_view, 19> kContentTables{
+    "study",        "study_use",   "run",        "stage",     "stage_output", "stage_run", "attempt",
+    "attempt_key",  "attempt_end", "published",  "event",     "artifact",     "image",     "score",
+    "scored_image", "pair_score",  "text_score", "set_score", "anchor"};
+
+void create_schema(Database& database);
+/// Whether the file was made by this version of the program.
+[[nodiscard]] bool has_schema(Database& database);
+[[nodiscard]] bool is_empty(Database& database);
+
+}  // namespace atelier

@@ -1,0 +1,100 @@
+#include <catch2/catch.hpp>
+#include <csignal>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "framework/core/error.h"
+#include "framework/execute/execute.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace atelier;
+
+namespace {
+
+struct Seen final : ExecuteObserver {
+  std::vector<std::string> events;
+  std::function<void()> on_progress;
+  void started(const Json& job, std::size_t number, std::size_t total) override {
+    events.push_back(fmt::format("started {} {}/{}", job.at("id").dump(), number, total));
+  }
+  void progressed(const Json&, const Json&) override {
+    if (on_progress) on_progress();
+  }
+  void finished(const Json& job, const Json&) override { events.push_back("finished " + job.at("id").dump()); }
+  void failed(const JobFailure& failure) override {
+    events.push_back(fmt::format("failed {} {}", failure.job, failure.failure));
+  }
+};
+
+Json job(int id, std::vector<int> needs, const std::string& act = "") {
+  const Json description{{"kind", "train"}, {"number", id}};
+  return {{"id", id}, {"kind", "train"}, {"needs", needs}, {"runs", {fmt::format("run{}", id)}}, {"base", "b"},
+          {"outputs", {{{"key", key_of(description)}, {"description", description}}}}, {"job", {{"act", act}}}};
+}
+
+Json manifest(std::vector<Json> jobs) { return {{"jobs", jobs}}; }
+
+ExecuteResult run(const Json& plan, const Store& store, Seen& seen) {
+  return execute(plan, store, ATELIER_SCRIPTED_WORKER, seen);
+}
+
+}  // namespace
+
+TEST_CASE("Every job is done once, and a second call does nothing", "[execute]") {
+  const TemporaryFolder folder;
+  const auto store = Store::create_or_open(folder / "store");
+  const auto plan = manifest({job(0, {}), job(1, {0}), job(2, {1})});
+  Seen first, second;
+  const auto done = run(plan, store, first);
+  CHECK(done.done == 3);
+  CHECK(done.failures.empty());
+  CHECK(first.events.size() == 6);
+  const auto again = run(plan, store, second);
+  CHECK(again.done == 0);
+  CHECK(again.skipped == 3);
+  CHECK(second.events.empty());
+}
+
+TEST_CASE("A job that fails stops what needs it, and its siblings go on", "[execute]") {
+  const TemporaryFolder folder;
+  const auto store = Store::create_or_open(folder / "store");
+  Seen seen;
+  const auto result = run(manifest({job(0, {}, "fail"), job(1, {0}), job(2, {}), job(3, {2})}), store, seen);
+  REQUIRE(result.failures.size() == 1);
+  CHECK(result.failures[0].failure == "method");
+  CHECK(result.failures[0].text == "the loss is not finite");
+  CHECK(result.failures[0].runs == std::vector<std::string>{"run0"});
+  CHECK(result.blocked == 1);
+  CHECK(result.done == 2);
+}
+
+TEST_CASE("A worker that is killed fails one job and is replaced", "[execute]") {
+  const TemporaryFolder folder;
+  const auto store = Store::create_or_open(folder / "store");
+  Seen seen;
+  const auto result = run(manifest({job(0, {}, "die"), job(1, {}), job(2, {})}), store, seen);
+  REQUIRE(result.failures.size() == 1);
+  CHECK(result.failures[0].failure == "node");
+  CHECK_THAT(result.failures[0].text, Catch::Contains("signal 9"));
+  CHECK(result.done == 2);
+}
+
+TEST_CASE("An interrupt lets the worker save and ends the call", "[execute]") {
+  const TemporaryFolder folder;
+  const auto store = Store::create_or_open(folder / "store");
+  Seen seen;
+  seen.on_progress = [] { ::kill(::getpid(), SIGTERM); };
+  const auto result = run(manifest({job(0, {}, "linger"), job(1, {})}), store, seen);
+  CHECK(result.interrupted);
+  CHECK(result.done == 0);
+  CHECK(result.failures.empty());
+  CHECK(seen.events == std::vector<std::string>{"started 0 1/2"});
+}
+
+TEST_CASE("A worker program that is not there is an error that says what to do", "[execute]") {
+  const TemporaryFolder folder;
+  const auto store = Store::create_or_open(folder / "store");
+  Seen seen;
+  CHECK_THROWS_WITH(execute(manifest({job(0, {})}), store, folder / "none", seen), Catch::Contains("ATELIER_WORKER"));
+}

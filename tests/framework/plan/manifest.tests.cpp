@@ -1,0 +1,308 @@
+#include "framework/plan/manifest.h"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "framework/core/digest.h"
+#include "framework/plan/keys.h"
+#include "framework/store/store.h"
+#include "tests/framework/config/known.h"
+#include "tests/framework/plan/plan_world.h"
+
+using namespace atelier;
+using namespace atelier::tests;
+using Catch::Contains;
+
+namespace {
+
+MethodSpec two_stages() {
+  MethodSpec spec = textreg_spec();
+  spec.stages[1].depends_on_total_when = {{.option = "ut.lr_scheduler", .value = "constant", .negated = true}};
+  spec.stages[1].lists = {"textreg/train_object"};
+  return spec;
+}
+
+/// Two installed methods, a base model, an encoder and two concepts; studies are planned in it.
+class StudyWorld : public PlanWorld {
+ public:
+  StudyWorld() {
+    for (const auto& spec : {two_stages(), dco_spec()}) install(spec);
+    write_pipeline(*this, "base");
+    write("clip/config.json", R"({"model_type": "clip"})");
+    write("clip/model.safetensors", no_tensors("a"));
+    for (const auto* name : {"cat", "vase"}) {
+      for (int i = 0; i < 2; ++i) photo(std::string("concepts/") + name + "/" + std::to_string(i) + ".png", i + name[0]);
+      write(std::string("concepts/") + name + "/concept.yaml", std::string("class: ") + name + "\n");
+    }
+  }
+
+  void install(const MethodSpec& spec) const {
+    write("plugins/" + spec.name + ".so", "library of " + spec.name);
+    const Json json{{"schema", "atelier.plugin/1"}, {"api", kPluginApi}, {"torch", "2.11.0"}, {"compiler", "gcc 12"},
+                    {"build", sha256_hex("library of " + spec.name)}, {"method", to_json(spec)}};
+    write("plugins/" + spec.name + ".json", json.dump());
+  }
+
+  [[nodiscard]] Json plan(const std::string& yaml, const std::vector<std::string>& overrides = {}) {
+    const PluginCatalog plugins(digests, {path() / "plugins"});
+    const PromptCatalog prompts(data());
+    PlannedModels models(digests, {path() / "models.yaml", path() / "hub"});
+    const Study study = read_study(yaml, "study.yaml", overrides, known_words(plugins, prompts));
+    return make_manifest(study, {.digests = digests, .photos = reader, .plugins = plugins, .prompts = prompts,
+                                 .models = models, .folder = path()});
+  }
+};
+
+const std::string kHead = R"(study: one
+concepts: [{name: cat, path: concepts/cat}]
+)";
+const std::string kOne = kHead + "methods: {textreg: {base: base, max_train_steps: 60, ti_train_step: 20}}\n";
+const std::string kScored = kOne + "evaluate: [{protocol: ti_code, images: 2}]\nencoders: {clip: clip}\n";
+
+std::vector<Json> jobs(const Json& manifest, const std::string& kind) {
+  std::vector<Json> found;
+  for (const auto& job : manifest.at("jobs")) {
+    if (job.at("kind") == kind) found.push_back(job);
+  }
+  return found;
+}
+
+std::set<std::string> keys(const Json& manifest) {
+  std::set<std::string> all;
+  for (const auto& job : manifest.at("jobs")) {
+    for (const auto& output : job.at("outputs")) all.insert(output.at("key").get<std::string>());
+  }
+  return all;
+}
+
+std::set<std::int64_t> steps(const Json& job) {
+  std::set<std::int64_t> found;
+  for (const auto& output : job.at("outputs")) found.insert(output.at("step").get<std::int64_t>());
+  return found;
+}
+
+/// Every output's key is that of its description; needs name earlier jobs; every job serves a run that exists.
+void check_consistent(const Json& manifest) {
+  std::set<std::string> runs, seen;
+  for (const auto& run : manifest.at("runs")) CHECK(runs.insert(run.at("id").get<std::string>()).second);
+  for (std::size_t i = 0; i < manifest.at("jobs").size(); ++i) {
+    const auto& job = manifest["jobs"][i];
+    CHECK(job.at("id") == i);
+    CHECK_FALSE(job.at("outputs").empty());
+    CHECK_FALSE(job.at("runs").empty());
+    for (const auto& run : job.at("runs")) CHECK(runs.contains(run.get<std::string>()));
+    for (const auto& need : job.at("needs")) CHECK(need.get<std::size_t>() < i);
+    for (const auto& output : job.at("outputs")) {
+      CHECK(output.at("key") == key_of(output.at("description")));
+      CHECK(seen.insert(output.at("key").get<std::string>()).second);
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a method's stages become train jobs, the later one needs the earlier one's last step", "[plan][manifest]") {
+  StudyWorld world;
+  const auto manifest = world.plan(kOne);
+  check_consistent(manifest);
+  const auto train = jobs(manifest, "train");
+  REQUIRE(train.size() == 2);
+  CHECK(steps(train[0]) == std::set<std::int64_t>{20});
+  CHECK(steps(train[1]) == std::set<std::int64_t>{40});
+  CHECK(train[1].at("needs") == Json::array({0}));
+  CHECK(train[1]["outputs"][0]["description"]["inputs"]["ti"] == train[0]["outputs"][0]["key"]);
+  CHECK(train[1]["job"]["ordinal"] == 1);
+  CHECK(train[1]["job"]["lists"]["textreg/train_object"].size() == 27);
+  CHECK(manifest["runs"][0]["checkpoint"].is_null());
+  CHECK_FALSE(train[0]["outputs"][0]["description"]["options"].contains("ut.learning_rate"));
+}
+
+TEST_CASE("checkpoints count over all stages and are served by one job a stage", "[plan][manifest]") {
+  StudyWorld world;
+  const auto manifest = world.plan(kOne + "checkpoints: {textreg: [0, 10, 20, 30, 60]}\n");
+  check_consistent(manifest);
+  CHECK(manifest["runs"].size() == 5);
+  const auto train = jobs(manifest, "train");
+  REQUIRE(train.size() == 2);
+  CHECK(steps(train[0]) == std::set<std::int64_t>{0, 10, 20});
+  CHECK(steps(train[1]) == std::set<std::int64_t>{10, 40});
+  CHECK(train[0]["runs"].size() == 5);
+  CHECK(train[1]["runs"].size() == 2);
+}
+
+TEST_CASE("a longer run serves a shorter one unless the schedule looks at the total", "[plan][manifest]") {
+  StudyWorld world;
+  const std::string sweep = "sweep: [{grid: {max_train_steps: [40, 60]}}]\n";
+  const std::string head = kHead + "methods: {textreg: {base: base, ti_train_step: 20";
+  const auto shared = world.plan(head + "}}\n" + sweep);
+  check_consistent(shared);
+  REQUIRE(jobs(shared, "train").size() == 2);
+  CHECK(steps(jobs(shared, "train")[1]) == std::set<std::int64_t>{20, 40});
+  CHECK(jobs(shared, "train")[1]["job"]["steps"] == 40);
+  const auto apart = world.plan(head + ", ut.lr_scheduler: linear}}\n" + sweep);
+  check_consistent(apart);
+  CHECK(jobs(apart, "train").size() == 3);
+  CHECK(jobs(apart, "train")[1]["outputs"][0]["description"].contains("total_steps"));
+}
+
+TEST_CASE("a sweep over the second stage trains the first one once", "[plan][manifest]") {
+  StudyWorld world;
+  const auto manifest = world.plan(kOne + "sweep: [{grid: {ut.learning_rate: [1e-4, 2e-4, 4e-4]}}]\n");
+  check_consistent(manifest);
+  CHECK(manifest["runs"].size() == 3);
+  CHECK(jobs(manifest, "train").size() == 4);
+  CHECK(jobs(manifest, "train")[0]["runs"].size() == 3);
+}
+
+TEST_CASE("a token given as a file leaves the first stage out and counts by its content", "[plan][manifest]") {
+  StudyWorld world;
+  world.write("token.safetensors", "one");
+  const auto file = (world / "token.safetensors").string();
+  const auto study = kHead + "methods: {textreg: {base: base, max_train_steps: 60, ti_train_step: 20, token_file: \"" + file + "\"}}\n";
+  const auto first = world.plan(study);
+  REQUIRE(jobs(first, "train").size() == 1);
+  CHECK(jobs(first, "train")[0]["outputs"][0]["description"]["inputs"].empty());
+  world.write("token.safetensors", "two!");
+  CHECK(keys(world.plan(study)) != keys(first));
+}
+
+TEST_CASE("pictures, scores and both anchors of a run", "[plan][manifest]") {
+  StudyWorld world;
+  const auto manifest = world.plan(kScored);
+  check_consistent(manifest);
+  std::set<std::string> methods;
+  for (const auto& run : manifest["runs"]) methods.insert(run.at("method").get<std::string>());
+  CHECK(methods == std::set<std::string>{"textreg", "anchor:prompt_only", "anchor:class_word"});
+  const auto sample = jobs(manifest, "sample");
+  REQUIRE(sample.size() == 3);
+  REQUIRE(sample[0]["outputs"].size() == 4);
+  CHECK(sample[0]["outputs"][0]["text"] == "A photo of <krk1> cat");
+  CHECK(sample[0]["outputs"][0]["base_text"] == "A photo of cat");
+  CHECK(sample[0]["outputs"][0]["seeds"] == Json::array({picture_seed(0, "A photo of {}", 0), picture_seed(0, "A photo of {}", 1)}));
+  std::set<std::string> texts;
+  for (const auto& job : sample) texts.insert(job["outputs"][0]["text"].get<std::string>());
+  CHECK(texts == std::set<std::string>{"A photo of <krk1> cat", "A photo of", "A photo of cat"});
+  for (const auto& job : sample) CHECK(job["outputs"][0]["seeds"] == sample[0]["outputs"][0]["seeds"]);
+  const auto score = jobs(manifest, "score");
+  REQUIRE(score.size() == 3);
+  CHECK(score[0]["job"]["references"].size() == 2);
+  CHECK(score[0]["job"]["sets"].size() == 4);
+  CHECK(sample[0]["job"]["size"] == Json::array({64, 64}));
+}
+
+TEST_CASE("two protocols with the same pictures make them once", "[plan][manifest]") {
+  StudyWorld world;
+  const auto manifest = world.plan(kOne + "evaluate: [{protocol: ti_code, images: 2}, {protocol: ti_paper, images: 2}]\n"
+                                          "encoders: {clip: clip}\n");
+  check_consistent(manifest);
+  CHECK(jobs(manifest, "sample").size() == 3);
+  CHECK(jobs(manifest, "sample")[0]["outputs"].size() == 4);
+  CHECK(jobs(manifest, "score").size() == 6);
+}
+
+TEST_CASE("the anchor without the concept is drawn once for all concepts", "[plan][manifest]") {
+  StudyWorld world;
+  const auto manifest = world.plan(
+      "study: two\nconcepts: [{name: cat, path: concepts/cat}, {name: vase, path: concepts/vase}]\n"
+      "methods: {dco: {base: base, steps: 10}}\nevaluate: [{protocol: ti_code, images: 2}]\nencoders: {clip: clip}\n");
+  check_consistent(manifest);
+  // Two trained models, one prompt-only anchor, two class words.
+  CHECK(jobs(manifest, "sample").size() == 5);
+  CHECK(jobs(manifest, "score").size() == 6);
+}
+
+TEST_CASE("names, places and previews are in no key", "[plan][manifest][keys]") {
+  StudyWorld world;
+  const auto plain = keys(world.plan(kScored));
+  CHECK(keys(world.plan(kScored, {"study=other"})) == plain);
+  CHECK(keys(world.plan(kScored, {"preview={every: 5, prompts: [\"a {}\"]}"})) == plain);
+  CHECK(keys(world.plan(kScored, {"snapshot.every_steps=3"})) == plain);
+  CHECK(keys(world.plan(kScored, {"concepts.0.name=tom"})) == plain);
+  StudyWorld elsewhere;
+  CHECK(keys(elsewhere.plan(kScored)) == plain);
+  CHECK(world.plan(kScored) == world.plan(kScored));
+}
+
+TEST_CASE("what decides a result is in the keys", "[plan][manifest][keys]") {
+  StudyWorld world;
+  const auto plain = keys(world.plan(kScored));
+  for (const auto* change : {"seed=1", "methods.textreg.ut.learning_rate=3e-4", "placement.threads=7",
+                             "placement.dtype=bfloat16", "sample_seed=1", "size=128", "sampler={guidance: 3}"}) {
+    INFO(change);
+    CHECK(keys(world.plan(kScored, {change})) != plain);
+  }
+  const auto changed = [&](const std::string& name, const std::string& text) {
+    StudyWorld other;
+    other.write(name, text);
+    return keys(other.plan(kScored)) != plain;
+  };
+  CHECK(changed("concepts/cat/concept.yaml", "class: kitten\n"));
+  CHECK(changed("concepts/cat/concept.yaml", "class: cat\nphotos: {0.png: {caption: \"a {}\"}}\n"));
+  CHECK(changed("concepts/cat/concept.yaml", "class: cat\nheld_out: [1.png]\n"));
+  CHECK(changed("base/unet/diffusion_pytorch_model.safetensors", no_tensors("b")));
+  CHECK(changed("clip/model.safetensors", no_tensors("b")));
+  StudyWorld raised;
+  auto spec = two_stages();
+  spec.stages[0].numerics = 2;
+  raised.install(spec);
+  CHECK(keys(raised.plan(kScored)) != plain);
+}
+
+TEST_CASE("images of the class and foreign pictures are refused with what to do", "[plan][manifest]") {
+  StudyWorld world;
+  auto spec = two_stages();
+  spec.stages[0].class_images_when = {{.option = "mask", .value = true}};
+  world.install(spec);
+  CHECK_THAT(message([&] { static_cast<void>(world.plan(kOne)); }), Contains("images of the class"));
+  const auto foreign = kHead + "methods: {neti: {images: \"out/{concept}/{prompt}/{k}.png\"}}\n"
+                               "evaluate: [{protocol: ti_code, images: 2}]\nencoders: {clip: clip}\n";
+  CHECK_THAT(message([&] { static_cast<void>(world.plan(foreign)); }), Contains("pictures of another program"));
+}
+
+TEST_CASE("faults of all concepts are told at once", "[plan][manifest]") {
+  StudyWorld world;
+  const auto text = message([&] {
+    static_cast<void>(world.plan("study: one\nconcepts: [{name: a, path: no/a}, {name: b, path: no/b}]\n"
+                                 "methods: {dco: {base: base}}\n"));
+  });
+  CHECK_THAT(text, Contains("no/a") && Contains("no/b"));
+}
+
+TEST_CASE("counts tell what is to do and what is in the store", "[plan][manifest]") {
+  StudyWorld world;
+  const auto manifest = world.plan(kScored);
+  const auto store = Store::create_or_open(world / "store");
+  const auto before = plan_counts(manifest, store);
+  CHECK(before["train"] == Json{{"jobs", 2}, {"steps", 60}});
+  CHECK(before["sample"] == Json{{"jobs", 3}, {"images", 24}});
+  CHECK(before["score"]["jobs"] == 3);
+  const auto output = jobs(manifest, "train")[0]["outputs"][0];
+  KeyRecord record{.key = output["key"].get<std::string>(), .description = output["description"],
+                   .object = store.put("tensors"), .summary = Json::object(), .divergent = {}};
+  store.publish(record);
+  const auto after = plan_counts(manifest, store);
+  CHECK(after["jobs"]["cached"] == 1);
+  CHECK(after["train"] == Json{{"jobs", 1}, {"steps", 40}});
+}
+
+TEST_CASE("bench", "[.bench]") {
+  StudyWorld world;
+  std::string list;
+  for (int c = 0; c < 39; ++c) {
+    const auto name = "c" + std::to_string(c);
+    for (int i = 0; i < 5; ++i) world.photo("concepts/" + name + "/" + std::to_string(i) + ".png", c * 10 + i);
+    world.write("concepts/" + name + "/concept.yaml", "class: cat\n");
+    list += (c ? ", " : "") + std::string("{name: ") + name + ", path: concepts/" + name + "}";
+  }
+  const auto yaml = "study: big\nconcepts: [" + list + "]\nmethods: {textreg: {base: base}, dco: {base: base}}\n"
+    "sweep: [{grid: {seed: [0, 1, 2]}}, {when: {method: textreg}, grid: {ut.learning_rate: [1e-4, 2e-4, 4e-4]}}]\n"
+    "evaluate: [ti_code, ti_paper]\nencoders: {clip: clip}\n";
+  static_cast<void>(world.plan(yaml));
+  const auto begin = std::chrono::steady_clock::now();
+  const auto manifest = world.plan(yaml);
+  WARN(manifest["runs"].size() << " runs, " << manifest["jobs"].size() << " jobs, " << std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() << " s, bytes " << manifest.dump().size());
+}
