@@ -50,6 +50,7 @@ class ClipEncoder final : public Encoder {
     return to_host(model_.text_features(row.to(placement_.device))).squeeze(0);
   }
 
+  bool on_cpu() const override { return placement_.device.is_cpu(); }
   std::int64_t image_size() const override { return model_.vision().image_size(); }
 
  private:
@@ -103,6 +104,7 @@ class PictureEncoder final : public Encoder {
                  .found = fmt::format("the text \"{}\" for an encoder of pictures", text),
                  .expected = "a model with a text half, as CLIP is"});
   }
+  bool on_cpu() const override { return placement_.device.is_cpu(); }
   std::int64_t image_size() const override { return model_->image_size(); }
 
  private:

@@ -22,6 +22,7 @@ class Encoder {
   /// [F] float32 on the CPU. Throws Error for a text of more tokens than the encoder reads, for one with an added
   /// token, and for an encoder without a text half.
   [[nodiscard]] virtual Tensor text_features(const std::string& text) const = 0;
+  [[nodiscard]] virtual bool on_cpu() const = 0;
   /// Side of the pictures that it wants.
   [[nodiscard]] virtual std::int64_t image_size() const = 0;
 };

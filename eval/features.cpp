@@ -36,24 +36,32 @@ std::optional<PixelValues> pixel_values(const Picture& picture, const EncoderUse
   return preprocess(use.front_end, *std::move(decoded), picture.name, options);
 }
 
-/// Gathers pictures into calls of a fixed number of rows.
+/// Gathers pictures into calls of a fixed number of rows. A damaged picture keeps its place, as zeros.
 class Batcher {
  public:
-  Batcher(const Encoder& encoder, std::int64_t rows) : encoder_(encoder), rows_(rows) {
+  /// On a CPU the rows go one by one: its kernels treat the last rows and elements of a call otherwise than the first.
+  Batcher(const Encoder& encoder, std::int64_t rows) : encoder_(encoder), rows_(encoder.on_cpu() ? 1 : rows) {
     const auto side = encoder.image_size();
-    input_ = at::zeros({rows, 3, side, side});
+    input_ = at::zeros({rows_, 3, side, side});
   }
 
-  void add(const PixelValues& values) {
+  void add(const std::optional<PixelValues>& values) {
     const Tensor row = input_[used_++];  // a view
-    std::memcpy(row.mutable_data_ptr<float>(), values.values.data(), values.values.size() * sizeof(float));
+    if (values)
+      std::memcpy(row.mutable_data_ptr<float>(), values->values.data(), values->values.size() * sizeof(float));
+    decoded_.push_back(values.has_value());
     if (used_ == rows_) flush();
   }
 
-  /// [n, F] of all that were added; undefined when there were none.
+  /// [n, F] of all that were added; zero rows for damaged pictures.
   [[nodiscard]] Tensor finish() {
     if (used_ > 0) flush();
-    return parts_.empty() ? Tensor() : at::cat(parts_);
+    if (parts_.empty()) return at::zeros({0, 0});
+    Tensor features = at::cat(parts_);
+    for (std::size_t i = 0; i < decoded_.size(); ++i) {
+      if (!decoded_[i]) features[static_cast<std::int64_t>(i)].zero_();
+    }
+    return features;
   }
 
  private:
@@ -67,17 +75,8 @@ class Batcher {
   std::int64_t rows_, used_ = 0;
   Tensor input_;  // [rows, 3, S, S]
   std::vector<Tensor> parts_;
+  std::vector<bool> decoded_;
 };
-
-/// [n, F] with zero rows where a picture was not decoded.
-Tensor spread(const Tensor& compact, const std::vector<bool>& decoded) {
-  const auto count = static_cast<std::int64_t>(decoded.size());
-  Tensor rows = at::zeros({count, compact.defined() ? compact.size(1) : 0});
-  for (std::int64_t i = 0, from = 0; i < count; ++i) {
-    if (decoded[static_cast<std::size_t>(i)]) rows[i].copy_(compact[from++]);
-  }
-  return rows;
-}
 
 }  // namespace
 
@@ -90,6 +89,7 @@ double dot_product(const Tensor& a, const Tensor& b) {
 
 Tensor unit_rows(const Tensor& rows) {
   Tensor unit = rows.to(at::kDouble).contiguous().clone();
+  if (unit.numel() == 0) return unit;
   const Tensor flat = unit.view({-1, unit.size(-1)});
   for (std::int64_t i = 0; i < flat.size(0); ++i) {
     Tensor row = flat[i];
@@ -110,9 +110,9 @@ PictureFeatures picture_features(const Encoder& encoder, const EncoderUse& use, 
   for (const Picture& picture : pictures) {
     const auto values = pixel_values(picture, use, options);
     features.decoded.push_back(values.has_value());
-    if (values) batcher.add(*values);
+    batcher.add(values);
   }
-  features.raw = spread(batcher.finish(), features.decoded);
+  features.raw = batcher.finish();
   features.unit = unit_rows(features.raw);
   return features;
 }

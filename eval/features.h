@@ -26,8 +26,9 @@ struct PictureFeatures {
   std::vector<bool> decoded;  ///< false: the picture's bytes are damaged
 };
 
-/// Every encoder call has exactly protocol.batch rows (the last one is filled up), so that a picture's vector depends
-/// neither on its place nor on what is scored beside it. Throws Error for a picture that can be decoded but not scored
+/// Every encoder call has exactly protocol.batch rows (the last one is filled up) and picture k the same row in it
+/// whatever else is there; on a CPU each picture is a call of its own. So a picture's vector does not depend on what is
+/// scored beside it, on a CPU not even on its place. Throws Error for a picture that can be decoded but not scored
 /// (transparency under alpha=refuse, floats for another front end than ti-tensor).
 [[nodiscard]] PictureFeatures picture_features(const Encoder& encoder, const EncoderUse& use, const Protocol& protocol,
                                                std::span<const Picture> pictures, TiRole role);

@@ -38,9 +38,9 @@ struct Protocol {
   std::map<std::string, EncoderUse> encoders;  ///< by role: "clip"
   FrontEndOptions pictures;                    ///< `role` and `image_size` are set for each picture and encoder
   bool size_from_generated = false;            ///< pictures.size is not stated
-  std::int64_t batch = 8;                      ///< rows of every encoder call: a part of the numerics class
-  std::set<std::string> set_scores;            ///< of gbar_norm and clip_t_paper
-  Json settings;                               ///< as given, for records
+  std::int64_t batch = 8;            ///< rows of an encoder call on a device (features.h): a part of the numerics class
+  std::set<std::string> set_scores;  ///< of gbar_norm and clip_t_paper
+  Json settings;                     ///< as given, for records
 
   /// Throws Error (usage) naming the key: unknown, missing or of another type.
   [[nodiscard]] static Protocol from_json(const Json& json, const std::string& where);

@@ -124,14 +124,16 @@ Value json_member(const Json& json, const char* name) {
   return found->dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-Json list_member(const Json& json, const char* name) {
+const Json& list_member(const Json& json, const char* name) {
+  static const Json none = Json::array();
   const auto found = json.is_object() ? json.find(name) : json.end();
-  return found != json.end() && found->is_array() ? *found : Json::array();
+  return found != json.end() && found->is_array() ? *found : none;
 }
 
-Json object_member(const Json& json, const char* name) {
+const Json& object_member(const Json& json, const char* name) {
+  static const Json none = Json::object();
   const auto found = json.is_object() ? json.find(name) : json.end();
-  return found != json.end() && found->is_object() ? *found : Json::object();
+  return found != json.end() && found->is_object() ? *found : none;
 }
 
 std::size_t ingest(Database& database, const Store& store) {

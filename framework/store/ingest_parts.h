@@ -19,8 +19,8 @@ void ingest_record(Database& database, const Store& store, const KeyRecord& reco
 [[nodiscard]] Value real_member(const Json& json, const char* name);
 /// The member as JSON text, "" … NULL when missing.
 [[nodiscard]] Value json_member(const Json& json, const char* name);
-/// The member if it is an array, else an empty array.
-[[nodiscard]] Json list_member(const Json& json, const char* name);
-[[nodiscard]] Json object_member(const Json& json, const char* name);
+/// The member if it is an array (an object), else an empty one. Refers to `json`.
+[[nodiscard]] const Json& list_member(const Json& json, const char* name);
+[[nodiscard]] const Json& object_member(const Json& json, const char* name);
 
 }  // namespace atelier
