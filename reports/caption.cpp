@@ -1,0 +1,193 @@
+#include "reports/caption.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "framework/core/error.h"
+#include "framework/core/text.h"
+#include "framework/store/queries.h"
+
+namespace atelier::reports {
+namespace {
+
+constexpr std::size_t kDigits = 12;  // of a digest
+
+/// The member, or null where there is none; lives as long as `json`.
+const Json& member(const Json& json, const char* name) {
+  static const Json null;
+  return json.is_object() && json.contains(name) ? json.at(name) : null;
+}
+
+std::string plain(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+
+std::string sampler_text(const Json& sampler) {
+  std::string text = plain(member(sampler, "scheduler"));
+  if (const auto steps = member(sampler, "steps"); !steps.is_null()) text += fmt::format(", {} steps", steps.dump());
+  if (const auto scale = member(sampler, "guidance"); !scale.is_null()) text += fmt::format(", guidance {}", scale.dump());
+  for (const auto& [name, value] : member(sampler, "settings").items()) text += fmt::format(", {} {}", name, plain(value));
+  return text;
+}
+
+/// "images_per_prompt=4, text_rule=class": what the study set otherwise than the protocol.
+std::string changed_text(const Json& changed) {
+  std::vector<std::string> parts;
+  for (const auto& [name, value] : changed.items()) {
+    if (name == "settings" && value.is_object()) {
+      for (const auto& [setting, chosen] : value.items()) parts.push_back(setting + "=" + plain(chosen));
+    } else if (!value.is_null()) {
+      parts.push_back(name + "=" + plain(value));
+    }
+  }
+  return join(parts);
+}
+
+std::string protocol_sentence(const Evaluation& evaluation) {
+  std::vector<std::string> parts;
+  const Json title = member(evaluation.settings, "title");
+  parts.push_back(title.is_string() ? fmt::format("{} ({})", title.get<std::string>(), evaluation.id)
+                                    : "protocol " + evaluation.id);
+  for (const auto& [role, digest] : member(evaluation.settings, "encoders").items()) {
+    parts.push_back(fmt::format("encoder {} {}", role, plain(digest).substr(0, kDigits)));
+  }
+  const Json pictures = member(evaluation.settings, "pictures");
+  if (const auto count = member(pictures, "images_per_prompt"); count.is_number_integer()) {
+    const auto n = count.get<std::int64_t>();
+    parts.push_back(fmt::format("{} image{} per prompt", n, n == 1 ? "" : "s"));
+  }
+  const auto changed = changed_text(member(evaluation.settings, "changed"));
+  parts.push_back(changed.empty() ? "nothing changed" : "changed: " + changed);
+  if (evaluation.settings.empty()) parts.pop_back();
+  return fmt::format("{}: {}.", evaluation.name, join(parts, "; "));
+}
+
+std::vector<std::string> protocol_sentences(const std::vector<Column>& columns) {
+  std::vector<std::string> sentences;
+  std::set<const Evaluation*> told;
+  for (const auto& column : columns) {
+    if (column.evaluation == nullptr || !told.insert(column.evaluation).second) continue;
+    sentences.push_back(protocol_sentence(*column.evaluation));
+  }
+  return sentences;
+}
+
+/// Methods by the sampler that their published pictures were made with.
+std::vector<std::string> sampler_sentences(Index& index, const StudyFacts& facts) {
+  std::map<std::string, std::set<std::string>> methods;
+  for (const auto& row :
+       index.query("SELECT DISTINCT u.method, json_extract(a.description, '$.sampler') FROM run u JOIN stage_run r USING "
+                   "(manifest, run) JOIN stage_output o USING (manifest, job) JOIN artifact a ON a.key = o.key WHERE "
+                   "u.manifest = ? AND a.kind = 'sample'",
+                   {facts.manifest})) {
+    const auto text = text_of(row[1]);
+    if (!text.empty()) methods[sampler_text(parse_json(text, "the index"))].insert(text_of(row[0]));
+  }
+  std::vector<std::string> sentences;
+  for (const auto& [sampler, names] : methods) {
+    const std::vector<std::string> list(names.begin(), names.end());
+    sentences.push_back(methods.size() == 1 ? fmt::format("Sampler: {}.", sampler)
+                                            : fmt::format("Sampler: {} ({}).", sampler, join(list)));
+  }
+  return sentences;
+}
+
+std::string counts_sentence(const StudyFacts& facts) {
+  std::set<std::string> concepts;
+  std::set<std::int64_t> seeds;
+  for (const auto& run : facts.runs) {
+    concepts.insert(run.subject);
+    if (run.seed) seeds.insert(*run.seed);
+  }
+  std::vector<std::string> numbers;
+  for (const auto seed : seeds) numbers.push_back(fmt::format("{}", seed));
+  return fmt::format("{} concept{}; training seed{} {}.", concepts.size(), concepts.size() == 1 ? "" : "s",
+                     seeds.size() == 1 ? "" : "s", numbers.empty() ? "none" : join(numbers));
+}
+
+/// What the device, precision and the like were, where scores that stand together differ in it.
+std::vector<std::string> mixture_sentences(Index& index, const StudyFacts& facts, const std::vector<Column>& columns) {
+  std::vector<std::string> sentences;
+  std::set<const Evaluation*> told;
+  for (const auto& column : columns) {
+    if (column.evaluation == nullptr || !told.insert(column.evaluation).second) continue;
+    std::set<std::string> classes, keys;
+    for (const auto& run : facts.runs) {
+      const auto scoring = run.scores.find(column.evaluation->name);
+      if (scoring != run.scores.end()) keys.insert(scoring->second.keys.begin(), scoring->second.keys.end());
+    }
+    for (const auto& key : keys) {
+      const auto rows = index.query("SELECT json_extract(description, '$.numerics_class') FROM artifact WHERE key = ?", {key});
+      if (!rows.empty() && !text_of(rows[0][0]).empty()) classes.insert(text_of(rows[0][0]));
+    }
+    const std::vector<std::string> list(classes.begin(), classes.end());
+    if (list.size() > 1) sentences.push_back(fmt::format("{} mixes numerics: {}.", column.evaluation->name, join(list, " and ")));
+  }
+  return sentences;
+}
+
+std::string failure_text(const std::string& error) {
+  if (!error.starts_with('{')) return error;
+  const Json json = parse_json(error, "the index");
+  if (const auto text = member(json, "text"); text.is_string()) return text.get<std::string>();
+  const Json where = member(json, "where"), found = member(json, "found");
+  return (where.is_string() ? where.get<std::string>() + ": " : "") + (found.is_string() ? found.get<std::string>() : "");
+}
+
+std::vector<std::string> failure_sentences(Index& index, const StudyFacts& facts) {
+  std::map<std::string, std::set<std::int64_t>> jobs;
+  for (const auto& failure : failures_of(index, facts.manifest)) {
+    const auto kind = failure.failure_class.empty() ? failure.kind : failure.kind + ", " + failure.failure_class;
+    jobs[fmt::format("{}: {}", kind, failure_text(failure.error))].insert(failure.job);
+  }
+  std::vector<std::string> sentences;
+  for (const auto& [text, numbers] : jobs) {
+    sentences.push_back(fmt::format("† {} job{} failed ({}", numbers.size(), numbers.size() == 1 ? "" : "s", text) + ").");
+  }
+  return sentences;
+}
+
+bool any_cell(const Table& table, const auto& holds) {
+  return std::ranges::any_of(table.rows, [&](const TableRow& row) { return std::ranges::any_of(row.cells, holds); });
+}
+
+}  // namespace
+
+std::vector<std::string> caption_of(Index& index, const StudyFacts& facts, const std::vector<Column>& columns,
+                                    const Table& table) {
+  std::vector<std::string> caption;
+  caption.push_back(fmt::format("Study {} (manifest {}): mean over concepts ± standard error.", table.study,
+                                facts.manifest.substr(0, kDigits)));
+  caption.push_back(counts_sentence(facts));
+  for (const auto& part : {protocol_sentences(columns), sampler_sentences(index, facts)}) {
+    caption.insert(caption.end(), part.begin(), part.end());
+  }
+  if (!table.compare_to.empty()) {
+    caption.push_back(fmt::format("Δ: paired difference from {}, with a 95 % bootstrap interval over concepts and the p of a "
+                                  "sign-flip test, Holm-corrected over the table.",
+                                  table.compare_to));
+  }
+  return caption;
+}
+
+std::vector<std::string> notes_of(Index& index, const StudyFacts& facts, const std::vector<Column>& columns,
+                                  const Table& table) {
+  std::vector<std::string> notes = mixture_sentences(index, facts, columns);
+  if (any_cell(table, [](const Cell& cell) { return cell.concepts < cell.concepts_expected || cell.runs < cell.runs_expected; }))
+    notes.emplace_back("(n of N): only n of the row's N concepts, or runs, have a score.");
+  if (any_cell(table, [](const Cell& cell) { return cell.failed; })) {
+    notes.emplace_back("† Something is missing because a job failed.");
+    const auto failures = failure_sentences(index, facts);
+    notes.insert(notes.end(), failures.begin(), failures.end());
+  }
+  if (any_cell(table, [](const Cell& cell) { return cell.divergent; }))
+    notes.emplace_back("‡ A job gave other bytes when it ran again; the first are used.");
+  if (any_cell(table, [](const Cell& cell) { return cell.dropped > 0; }))
+    notes.emplace_back("§ Pictures or sets without this score are left out.");
+  if (any_cell(table, [](const Cell& cell) { return cell.ambiguous; }))
+    notes.emplace_back("¶ Two scorings of a run fit the column, and none of them is shown.");
+  return notes;
+}
+
+}  // namespace atelier::reports

@@ -1,0 +1,199 @@
+#include "reports/scores.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "framework/core/error.h"
+#include "framework/core/text.h"
+#include "reports/statistics.h"
+
+namespace atelier::reports {
+namespace {
+
+constexpr std::array<const char*, 4> kTraining{"seconds", "parameters", "bytes", "final_loss"};
+
+/// What a metric's name stands for in the score tables.
+struct Source {
+  enum class Kind { image, text, set } kind = Kind::set;
+  std::string name;  ///< encoder, or the set score
+  std::string role;  ///< of the prompts; empty: all
+};
+
+bool is_ti(const Evaluation& evaluation) { return evaluation.id.starts_with("ti_"); }
+
+Source source_of(const Evaluation& evaluation, std::string metric) {
+  Source source;
+  if (is_ti(evaluation) && metric == "reconstruction") {
+    source.role = metric;
+    metric = "clip_i";
+  } else if (is_ti(evaluation) && metric == "editability") {
+    source.role = "edit";
+    metric = evaluation.id == "ti_paper" ? "clip_t_paper" : "clip_t";
+  }
+  if (metric.ends_with("_i")) source.kind = Source::Kind::image;
+  if (metric.ends_with("_t")) source.kind = Source::Kind::text;
+  source.name = source.kind == Source::Kind::set ? metric : metric.substr(0, metric.size() - 2);
+  return source;
+}
+
+/// Image scores, then text scores, then what the protocol derives.
+std::vector<std::string> main_metrics(const Evaluation& evaluation) {
+  std::vector<std::string> metrics;
+  const auto scoring = evaluation.settings.value("scoring", Json::object());
+  const Json encoders = scoring.value("encoders", Json::object());
+  for (const auto& [kind, suffix] : {std::pair("image", "_i"), std::pair("text", "_t")}) {
+    for (const auto& [role, use] : encoders.items()) {
+      const Json scores = use.value("scores", Json::array());
+      if (std::ranges::count(scores, Json(kind)) > 0) metrics.push_back(role + suffix);
+    }
+  }
+  if (metrics.empty()) metrics = {"clip_i", "clip_t"};
+  if (is_ti(evaluation)) metrics.insert(metrics.end(), {"reconstruction", "editability"});
+  return metrics;
+}
+
+std::vector<std::string> all_metrics(const Evaluation& evaluation) {
+  auto metrics = main_metrics(evaluation);
+  const Json scoring = evaluation.settings.value("scoring", Json::object());
+  for (const Json& name : scoring.value("set_scores", Json::array())) {
+    if (name.is_string()) metrics.push_back(name.get<std::string>());
+  }
+  return metrics;
+}
+
+[[noreturn]] void refuse(const std::string& name, const std::string& word, const std::vector<std::string>& known,
+                         const std::string& before) {
+  const auto near = nearest(word, known);
+  throw Error({.where = "column " + name, .found = fmt::format("\"{}\"", word),
+               .expected = known.empty() ? "something evaluated" : "one of " + join(known, ", ", 20),
+               .advice = near.empty() ? "" : fmt::format("did you mean \"{}{}\"?", before, near)},
+              ErrorKind::usage);
+}
+
+/// Rows (prompt, value), in the order of prompts.
+std::vector<Row> rows_of(Index& index, const std::string& key, const Source& source) {
+  if (source.kind == Source::Kind::set) {
+    return index.query("SELECT prompt, value FROM set_score WHERE key = ? AND name = ? AND (? = '' OR role = ?) ORDER BY "
+                       "prompt",
+                       {key, source.name, source.role, source.role});
+  }
+  const std::string value = source.kind == Source::Kind::image ? "(SELECT avg(p.value) FROM pair_score p"
+                                                               : "(SELECT p.value FROM text_score p";
+  return index.query("SELECT s.prompt, " + value +
+                         " WHERE p.key = s.key AND p.encoder = ? AND p.prompt = s.prompt AND p.k = s.k)"
+                         " FROM scored_image s WHERE s.key = ? AND (? = '' OR s.role = ?) ORDER BY s.prompt, s.k",
+                     {source.name, key, source.role, source.role});
+}
+
+std::optional<double> real_of(const Value& value) {
+  if (const auto* real = std::get_if<double>(&value)) return *real;
+  if (const auto* whole = std::get_if<std::int64_t>(&value)) return static_cast<double>(*whole);
+  return {};
+}
+
+/// The artifact that the run's pictures were made with; until there are any, the only one of its last training job.
+std::string artifact_of(Index& index, const StudyFacts& facts, const RunFacts& run) {
+  const auto sampled = index.query(
+      "SELECT DISTINCT json_extract(a.description, '$.artifact') FROM stage_run r JOIN stage s USING (manifest, job) JOIN "
+      "stage_output o USING (manifest, job) JOIN artifact a ON a.key = o.key WHERE r.manifest = ? AND r.run = ? AND s.kind "
+      "= 'sample'",
+      {facts.manifest, run.id});
+  if (sampled.size() == 1) return text_of(sampled[0][0]);
+  const auto trained = index.query(
+      "SELECT key FROM stage_output WHERE manifest = ? AND job = (SELECT max(s.job) FROM stage_run r JOIN stage s USING "
+      "(manifest, job) WHERE r.manifest = ? AND r.run = ? AND s.kind = 'train')",
+      {facts.manifest, facts.manifest, run.id});
+  return trained.size() == 1 ? text_of(trained[0][0]) : "";
+}
+
+/// Of the artifact and of every stage it was trained from.
+std::optional<double> seconds_of(Index& index, const std::string& artifact) {
+  std::vector<std::string> open = {artifact};
+  std::set<std::string> seen;
+  double sum = 0.0;
+  while (!open.empty()) {
+    const auto key = open.back();
+    open.pop_back();
+    if (!seen.insert(key).second) continue;
+    const auto rows = index.query("SELECT seconds, description FROM artifact WHERE key = ?", {key});
+    const auto seconds = rows.empty() ? std::nullopt : real_of(rows[0][0]);
+    if (!seconds) return {};
+    sum += *seconds;
+    const Json description = parse_json(text_of(rows[0][1]), "the index");
+    const Json inputs = description.value("inputs", Json::object());
+    for (const auto& [name, input] : inputs.items()) {
+      if (input.is_string()) open.push_back(input.get<std::string>());
+    }
+  }
+  return sum;
+}
+
+}  // namespace
+
+std::vector<Column> default_columns(const StudyFacts& facts) {
+  std::vector<Column> columns;
+  for (const auto& evaluation : facts.evaluations) {
+    for (const auto& metric : main_metrics(evaluation)) {
+      columns.push_back({evaluation.name + "." + metric, &evaluation, metric});
+    }
+  }
+  return columns;
+}
+
+Column column_of(const StudyFacts& facts, const std::string& name) {
+  if (std::ranges::count(kTraining, name) > 0) return {name, nullptr, name};
+  const auto dot = name.rfind('.');
+  const auto evaluation = std::ranges::find(facts.evaluations, name.substr(0, dot), &Evaluation::name);
+  if (dot == std::string::npos || evaluation == facts.evaluations.end()) {
+    std::vector<std::string> known(kTraining.begin(), kTraining.end());
+    for (const auto& each : default_columns(facts)) known.push_back(each.name);
+    refuse(name, name, known, "");
+  }
+  const auto metric = name.substr(dot + 1);
+  const auto known = all_metrics(*evaluation);
+  const bool told = evaluation->settings.contains("scoring");
+  if (told && std::ranges::count(known, metric) == 0) refuse(name, metric, known, evaluation->name + ".");
+  return {name, &*evaluation, metric};
+}
+
+Score score_of(Index& index, const std::string& key, const Column& column) {
+  std::map<std::string, std::vector<double>> prompts;
+  Score score;
+  for (const auto& row : rows_of(index, key, source_of(*column.evaluation, column.metric))) {
+    if (const auto value = real_of(row[1])) {
+      prompts[text_of(row[0])].push_back(*value);
+    } else {
+      ++score.dropped;
+    }
+  }
+  std::vector<double> means;
+  for (const auto& [prompt, values] : prompts) means.push_back(*mean_of(values));
+  score.value = mean_of(means);
+  return score;
+}
+
+std::optional<double> training_fact(Index& index, const StudyFacts& facts, const RunFacts& run, const std::string& name) {
+  const auto artifact = artifact_of(index, facts, run);
+  if (artifact.empty()) return {};
+  if (name == "seconds") return seconds_of(index, artifact);
+  const auto rows =
+      index.query("SELECT trained_parameters, bytes, final_loss FROM artifact WHERE key = ?", {artifact});
+  if (rows.empty()) return {};
+  if (name == "parameters") return real_of(rows[0][0]);
+  return real_of(rows[0][name == "bytes" ? 1 : 2]);
+}
+
+std::optional<double> reference_score(Index& index, const std::string& key, const Column& column,
+                                      const std::string& which) {
+  if (column.evaluation == nullptr) return {};
+  const auto source = source_of(*column.evaluation, column.metric);
+  if (source.kind != Source::Kind::image) return {};
+  const auto rows =
+      index.query("SELECT value FROM anchor WHERE key = ? AND name = ?", {key, source.name + "_i_" + which});
+  return rows.empty() ? std::nullopt : real_of(rows[0][0]);
+}
+
+}  // namespace atelier::reports

@@ -1,0 +1,180 @@
+#include "reports/table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "framework/core/error.h"
+#include "framework/core/text.h"
+#include "reports/caption.h"
+#include "reports/facts.h"
+#include "reports/scores.h"
+#include "reports/table_rows.h"
+
+namespace atelier::reports {
+namespace {
+
+class CellReader {
+ public:
+  CellReader(Index& index, const StudyFacts& facts) : index_(index), facts_(facts) {}
+
+  Cell read(const RowGroup& group, const Column& column) {
+    Cell cell;
+    if (column.evaluation == nullptr && group.kind == "anchor") return cell;  // nothing is trained
+    std::map<std::string, std::vector<double>> concepts;
+    for (const RunFacts* run : group.runs) {
+      auto& values = concepts[run->subject];
+      if (const auto value = run_value(*run, column, cell)) {
+        values.push_back(*value);
+        ++cell.runs;
+      }
+    }
+    cell.runs_expected = static_cast<std::int64_t>(group.runs.size());
+    finish(concepts, cell);
+    return cell;
+  }
+
+  /// The references of every concept against themselves.
+  Cell references(const Column& column, const std::string& which) {
+    Cell cell;
+    std::map<std::string, std::vector<double>> concepts;
+    if (column.evaluation == nullptr || (!column.metric.ends_with("_i") && column.metric != "reconstruction")) return cell;
+    for (const auto& run : facts_.runs) {
+      auto& values = concepts[run.subject];
+      const auto scoring = run.scores.find(column.evaluation->name);
+      if (!values.empty() || scoring == run.scores.end() || scoring->second.keys.size() != 1) continue;
+      if (const auto value = reference_score(index_, scoring->second.keys[0], column, which)) values.push_back(*value);
+    }
+    finish(concepts, cell);
+    return cell;
+  }
+
+ private:
+  std::optional<double> run_value(const RunFacts& run, const Column& column, Cell& cell) {
+    cell.divergent = cell.divergent || run.divergent;
+    if (column.evaluation == nullptr) {
+      const auto value = training_fact(index_, facts_, run, column.metric);
+      cell.failed = cell.failed || (!value && run.failed);
+      return value;
+    }
+    const auto found = run.scores.find(column.evaluation->name);
+    const Scoring none;
+    const Scoring& scoring = found == run.scores.end() ? none : found->second;
+    cell.divergent = cell.divergent || scoring.divergent;
+    if (scoring.keys.size() != 1) {
+      cell.ambiguous = cell.ambiguous || !scoring.keys.empty();
+      cell.failed = cell.failed || (scoring.keys.empty() && (run.failed || scoring.failed));
+      return {};
+    }
+    const auto score = score_of(index_, scoring.keys[0], column);
+    cell.dropped += score.dropped;
+    return score.value;
+  }
+
+  static void finish(const std::map<std::string, std::vector<double>>& concepts, Cell& cell) {
+    std::vector<double> means;
+    for (const auto& [name, values] : concepts) {
+      const auto mean = mean_of(values);
+      if (!mean) continue;
+      cell.values.emplace_back(name, *mean);
+      means.push_back(*mean);
+    }
+    cell.concepts = static_cast<std::int64_t>(means.size());
+    cell.concepts_expected = static_cast<std::int64_t>(concepts.size());
+    cell.mean = mean_of(means);
+    cell.se = standard_error(means);
+  }
+
+  Index& index_;             // borrowed
+  const StudyFacts& facts_;  // borrowed
+};
+
+std::vector<Column> columns_of(const StudyFacts& facts, const TableRequest& request) {
+  if (request.columns.empty()) return default_columns(facts);
+  std::vector<Column> columns;
+  for (const auto& name : request.columns) columns.push_back(column_of(facts, name));
+  return columns;
+}
+
+/// The row of that label, else the only one of that method.
+const TableRow& row_to_compare(const Table& table, const std::string& name) {
+  std::vector<std::string> labels;
+  const TableRow* found = nullptr;
+  std::size_t count = 0;
+  for (const auto& row : table.rows) {
+    if (row.kind != "method") continue;
+    labels.push_back(row.label);
+    if (row.label == name) return row;
+    if (row.axes.value("method", Json()) != Json(name)) continue;
+    found = &row;
+    ++count;
+  }
+  if (count == 1) return *found;
+  throw Error({.where = "compare_to",
+               .found = count == 0 ? fmt::format("\"{}\", which is no row", name) : fmt::format("{} rows of \"{}\"", count, name),
+               .expected = labels.empty() ? "a table with rows" : "one of " + join(labels, ", ", 20)},
+              ErrorKind::usage);
+}
+
+/// Differences of the concepts that both have.
+std::vector<double> differences(const Cell& cell, const Cell& base) {
+  const std::map<std::string, double> known(base.values.begin(), base.values.end());
+  std::vector<double> all;
+  for (const auto& [name, value] : cell.values) {
+    if (const auto found = known.find(name); found != known.end()) all.push_back(value - found->second);
+  }
+  return all;
+}
+
+void compare(Table& table, const std::string& name) {
+  const TableRow& base = row_to_compare(table, name);
+  std::vector<Comparison*> made;
+  for (auto& row : table.rows) {
+    if (row.kind != "method" || &row == &base) continue;
+    for (std::size_t i = 0; i < row.cells.size(); ++i) {
+      const auto pairs = differences(row.cells[i], base.cells[i]);
+      if (pairs.size() < 2) continue;
+      row.cells[i].comparison = compare_paired(pairs);
+      made.push_back(&*row.cells[i].comparison);
+    }
+  }
+  correct_holm(made);
+  table.compare_to = base.label;
+}
+
+void add_references(CellReader& reader, const std::vector<Column>& columns, Table& table) {
+  for (const auto& [which, label] : {std::pair("distinct", "image only (references)"),
+                                     std::pair("all", "image only (references, all pairs)")}) {
+    TableRow row{label, "references", Json::object(), {}};
+    for (const auto& column : columns) row.cells.push_back(reader.references(column, which));
+    const bool some = std::ranges::any_of(row.cells, [](const Cell& cell) { return cell.mean.has_value(); });
+    if (some || std::string_view(which) == "distinct") table.rows.push_back(std::move(row));
+  }
+}
+
+}  // namespace
+
+Table make_table(Index& index, const std::string& manifest, const TableRequest& request) {
+  const StudyFacts facts = read_facts(index, manifest);
+  const auto columns = columns_of(facts, request);
+  Table table;
+  table.study = request.study.empty() ? facts.study : request.study;
+  table.manifest = manifest;
+  for (const auto& column : columns) table.columns.push_back(column.name);
+  CellReader reader(index, facts);
+  for (const auto& group : row_groups(facts, request)) {
+    TableRow row{group.label, group.kind, group.axes, {}};
+    for (const auto& column : columns) row.cells.push_back(reader.read(group, column));
+    table.rows.push_back(std::move(row));
+  }
+  const bool images = std::ranges::any_of(columns, [](const Column& column) { return column.evaluation != nullptr; });
+  if (images) add_references(reader, columns, table);
+  if (!request.compare_to.empty()) compare(table, request.compare_to);
+  table.caption = caption_of(index, facts, columns, table);
+  table.notes = notes_of(index, facts, columns, table);
+  return table;
+}
+
+}  // namespace atelier::reports

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "framework/core/json.h"
+#include "framework/store/index.h"
+#include "reports/statistics.h"
+
+namespace atelier::reports {
+
+/// What a table shows; whatever is empty takes its default.
+struct TableRequest {
+  std::string study = {};                ///< name in the caption; empty: the manifest's
+  std::vector<std::string> rows = {};    ///< axes: method, concept, seed, preset, checkpoint or an option; default: a row per run label
+  std::vector<std::string> columns = {}; ///< "<evaluation>.<metric>", seconds, parameters, bytes, final_loss
+  std::vector<std::string> over = {};    ///< axes to average over; default: concept and seed
+  std::string compare_to = {};           ///< label or method of a row: paired differences from it
+};
+
+/// Mean over pictures, then prompts, then runs of a concept, then concepts (evaluation.md 8.2).
+struct Cell {
+  std::optional<double> mean, se;  ///< se: standard deviation over concepts (n - 1) / sqrt(n); none for one concept
+  std::int64_t concepts = 0, concepts_expected = 0;
+  std::int64_t runs = 0, runs_expected = 0;
+  bool failed = false;     ///< something is missing because a job failed
+  bool divergent = false;  ///< the same key once gave other bytes
+  bool ambiguous = false;  ///< two scorings of a run fit the column, so that neither is shown
+  std::int64_t dropped = 0;                              ///< pictures or sets without this score
+  std::vector<std::pair<std::string, double>> values;    ///< by concept, in byte order
+  std::optional<Comparison> comparison;                  ///< with the row `compare_to`
+};
+
+struct TableRow {
+  std::string label;
+  std::string kind;  ///< "method", "anchor" or "references"
+  Json axes;         ///< what the row's runs have in common
+  std::vector<Cell> cells;
+};
+
+struct Table {
+  std::string study, manifest, compare_to;  ///< compare_to: the row's label
+  std::vector<std::string> columns;
+  std::vector<TableRow> rows;
+  std::vector<std::string> caption, notes;  ///< sentences; notes explain the marks
+};
+
+/// Reads everything from the index. Throws Error (usage) for a manifest, axis, column or row that is not there.
+[[nodiscard]] Table make_table(Index& index, const std::string& manifest, const TableRequest& request);
+
+/// Caption, table and notes. Marks: † failed, ‡ divergent, § pictures without a score, ¶ ambiguous.
+[[nodiscard]] std::string to_markdown(const Table& table);
+/// One line a row, RFC 4180 (lines end in CR LF), shortest numbers that read back as the same; empty: nothing is there.
+[[nodiscard]] std::string to_csv(const Table& table);
+[[nodiscard]] Json to_json(const Table& table);
+
+}  // namespace atelier::reports
