@@ -26,8 +26,10 @@ std::string plain(const Json& value) { return value.is_string() ? value.get<std:
 std::string sampler_text(const Json& sampler) {
   std::string text = plain(member(sampler, "scheduler"));
   if (const auto steps = member(sampler, "steps"); !steps.is_null()) text += fmt::format(", {} steps", steps.dump());
-  if (const auto scale = member(sampler, "guidance"); !scale.is_null()) text += fmt::format(", guidance {}", scale.dump());
-  for (const auto& [name, value] : member(sampler, "settings").items()) text += fmt::format(", {} {}", name, plain(value));
+  if (const auto scale = member(sampler, "guidance"); !scale.is_null())
+    text += fmt::format(", guidance {}", scale.dump());
+  for (const auto& [name, value] : member(sampler, "settings").items())
+    text += fmt::format(", {} {}", name, plain(value));
   return text;
 }
 
@@ -76,11 +78,11 @@ std::vector<std::string> protocol_sentences(const std::vector<Column>& columns) 
 /// Methods by the sampler that their published pictures were made with.
 std::vector<std::string> sampler_sentences(Index& index, const StudyFacts& facts) {
   std::map<std::string, std::set<std::string>> methods;
-  for (const auto& row :
-       index.query("SELECT DISTINCT u.method, json_extract(a.description, '$.sampler') FROM run u JOIN stage_run r USING "
-                   "(manifest, run) JOIN stage_output o USING (manifest, job) JOIN artifact a ON a.key = o.key WHERE "
-                   "u.manifest = ? AND a.kind = 'sample'",
-                   {facts.manifest})) {
+  for (const auto& row : index.query(
+           "SELECT DISTINCT u.method, json_extract(a.description, '$.sampler') FROM run u JOIN stage_run r USING "
+           "(manifest, run) JOIN stage_output o USING (manifest, job) JOIN artifact a ON a.key = o.key WHERE "
+           "u.manifest = ? AND a.kind = 'sample'",
+           {facts.manifest})) {
     const auto text = text_of(row[1]);
     if (!text.empty()) methods[sampler_text(parse_json(text, "the index"))].insert(text_of(row[0]));
   }
@@ -118,11 +120,13 @@ std::vector<std::string> mixture_sentences(Index& index, const StudyFacts& facts
       if (scoring != run.scores.end()) keys.insert(scoring->second.keys.begin(), scoring->second.keys.end());
     }
     for (const auto& key : keys) {
-      const auto rows = index.query("SELECT json_extract(description, '$.numerics_class') FROM artifact WHERE key = ?", {key});
+      const auto rows =
+          index.query("SELECT json_extract(description, '$.numerics_class') FROM artifact WHERE key = ?", {key});
       if (!rows.empty() && !text_of(rows[0][0]).empty()) classes.insert(text_of(rows[0][0]));
     }
     const std::vector<std::string> list(classes.begin(), classes.end());
-    if (list.size() > 1) sentences.push_back(fmt::format("{} mixes numerics: {}.", column.evaluation->name, join(list, " and ")));
+    if (list.size() > 1)
+      sentences.push_back(fmt::format("{} mixes numerics: {}.", column.evaluation->name, join(list, " and ")));
   }
   return sentences;
 }
@@ -132,7 +136,8 @@ std::string failure_text(const std::string& error) {
   const Json json = parse_json(error, "the index");
   if (const auto text = member(json, "text"); text.is_string()) return text.get<std::string>();
   const Json where = member(json, "where"), found = member(json, "found");
-  return (where.is_string() ? where.get<std::string>() + ": " : "") + (found.is_string() ? found.get<std::string>() : "");
+  return (where.is_string() ? where.get<std::string>() + ": " : "") +
+         (found.is_string() ? found.get<std::string>() : "");
 }
 
 std::vector<std::string> failure_sentences(Index& index, const StudyFacts& facts) {
@@ -143,7 +148,8 @@ std::vector<std::string> failure_sentences(Index& index, const StudyFacts& facts
   }
   std::vector<std::string> sentences;
   for (const auto& [text, numbers] : jobs) {
-    sentences.push_back(fmt::format("† {} job{} failed ({}", numbers.size(), numbers.size() == 1 ? "" : "s", text) + ").");
+    sentences.push_back(fmt::format("† {} job{} failed ({}", numbers.size(), numbers.size() == 1 ? "" : "s", text) +
+                        ").");
   }
   return sentences;
 }
@@ -164,9 +170,10 @@ std::vector<std::string> caption_of(Index& index, const StudyFacts& facts, const
     caption.insert(caption.end(), part.begin(), part.end());
   }
   if (!table.compare_to.empty()) {
-    caption.push_back(fmt::format("Δ: paired difference from {}, with a 95 % bootstrap interval over concepts and the p of a "
-                                  "sign-flip test, Holm-corrected over the table.",
-                                  table.compare_to));
+    caption.push_back(
+        fmt::format("Δ: paired difference from {}, with a 95 % bootstrap interval over concepts and the p of a "
+                    "sign-flip test, Holm-corrected over the table.",
+                    table.compare_to));
   }
   return caption;
 }
@@ -174,7 +181,9 @@ std::vector<std::string> caption_of(Index& index, const StudyFacts& facts, const
 std::vector<std::string> notes_of(Index& index, const StudyFacts& facts, const std::vector<Column>& columns,
                                   const Table& table) {
   std::vector<std::string> notes = mixture_sentences(index, facts, columns);
-  if (any_cell(table, [](const Cell& cell) { return cell.concepts < cell.concepts_expected || cell.runs < cell.runs_expected; }))
+  if (any_cell(table, [](const Cell& cell) {
+        return cell.concepts < cell.concepts_expected || cell.runs < cell.runs_expected;
+      }))
     notes.emplace_back("(n of N): only n of the row's N concepts, or runs, have a score.");
   if (any_cell(table, [](const Cell& cell) { return cell.failed; })) {
     notes.emplace_back("† Something is missing because a job failed.");

@@ -13,7 +13,7 @@ namespace atelier::reports {
 [[nodiscard]] std::vector<std::string> caption_of(Index& index, const StudyFacts& facts,
                                                   const std::vector<Column>& columns, const Table& table);
 /// Columns of mixed numerics, what the marks in the table mean, and why jobs failed.
-[[nodiscard]] std::vector<std::string> notes_of(Index& index, const StudyFacts& facts, const std::vector<Column>& columns,
-                                                const Table& table);
+[[nodiscard]] std::vector<std::string> notes_of(Index& index, const StudyFacts& facts,
+                                                const std::vector<Column>& columns, const Table& table);
 
 }  // namespace atelier::reports

@@ -30,9 +30,10 @@ std::vector<Evaluation> evaluations_of(Index& index, const std::string& manifest
     all.push_back({name, id.is_string() ? id.get<std::string>() : name, settings});
   }
   if (!all.empty()) return all;
-  for (const auto& row : index.query("SELECT DISTINCT protocol FROM stage_output WHERE manifest = ? AND protocol IS NOT "
-                                     "NULL ORDER BY protocol",
-                                     {manifest})) {
+  for (const auto& row :
+       index.query("SELECT DISTINCT protocol FROM stage_output WHERE manifest = ? AND protocol IS NOT "
+                   "NULL ORDER BY protocol",
+                   {manifest})) {
     all.push_back({text_of(row[0]), text_of(row[0]), Json::object()});
   }
   return all;
@@ -70,9 +71,8 @@ bool fits(Index& index, const Evaluation& evaluation, const std::string& key, co
   if (const auto lists = lists_of(evaluation); !lists.empty() && lists != lists_of(description)) return false;
   const Json images = member(member(evaluation.settings, "pictures"), "images_per_prompt");
   const auto rows = index.query("SELECT count(*) FROM scored_image WHERE key = ? GROUP BY prompt", {key});
-  return !images.is_number_integer() || std::ranges::all_of(rows, [&](const Row& row) {
-    return integer_of(row[0]) == images.get<std::int64_t>();
-  });
+  return !images.is_number_integer() ||
+         std::ranges::all_of(rows, [&](const Row& row) { return integer_of(row[0]) == images.get<std::int64_t>(); });
 }
 
 bool is_divergent(const Value& list) { return text_of(list).size() > 2; }  // "[]": not
@@ -81,17 +81,18 @@ class ScoreReader {
  public:
   ScoreReader(Index& index, StudyFacts& facts) : index_(index), facts_(facts) {
     for (std::size_t i = 0; i < facts.runs.size(); ++i) places_[facts.runs[i].id] = i;
-    for (const auto& row : index.query("SELECT job FROM job_status WHERE manifest = ? AND status = 'failed'", {facts.manifest}))
+    for (const auto& row :
+         index.query("SELECT job FROM job_status WHERE manifest = ? AND status = 'failed'", {facts.manifest}))
       failed_.insert(integer_of(row[0]));
   }
 
   void read() {
-    for (const auto& row :
-         index_.query("SELECT r.run, s.kind, s.job, o.key, o.protocol, a.object, a.divergent, CASE s.kind WHEN 'score' THEN "
-                      "a.description END FROM stage_run r JOIN stage s USING (manifest, job) JOIN stage_output o USING "
-                      "(manifest, job) LEFT JOIN artifact a ON a.key = o.key WHERE r.manifest = ? ORDER BY r.run, s.job, "
-                      "o.position",
-                      {facts_.manifest})) {
+    for (const auto& row : index_.query(
+             "SELECT r.run, s.kind, s.job, o.key, o.protocol, a.object, a.divergent, CASE s.kind WHEN 'score' THEN "
+             "a.description END FROM stage_run r JOIN stage s USING (manifest, job) JOIN stage_output o USING "
+             "(manifest, job) LEFT JOIN artifact a ON a.key = o.key WHERE r.manifest = ? ORDER BY r.run, s.job, "
+             "o.position",
+             {facts_.manifest})) {
       const auto place = places_.find(text_of(row[0]));
       if (place != places_.end()) add(facts_.runs[place->second], row);
     }
@@ -124,7 +125,8 @@ class ScoreReader {
     }
     if (found->second.size() < 2 || text_of(row[5]).empty()) return found->second;
     const Json description = json_of(row[7]);
-    std::erase_if(found->second, [&](const Evaluation* each) { return !fits(index_, *each, found->first, description); });
+    std::erase_if(found->second,
+                  [&](const Evaluation* each) { return !fits(index_, *each, found->first, description); });
     return found->second;
   }
 
@@ -140,7 +142,8 @@ class ScoreReader {
 StudyFacts read_facts(Index& index, const std::string& manifest) {
   const auto studies = index.query("SELECT study, protocols FROM study WHERE manifest = ?", {manifest});
   if (studies.empty()) {
-    throw Error({.where = "manifest", .found = "\"" + manifest + "\" is not in this store",
+    throw Error({.where = "manifest",
+                 .found = "\"" + manifest + "\" is not in this store",
                  .expected = "the digest of a study that was run"},
                 ErrorKind::usage);
   }
@@ -148,9 +151,10 @@ StudyFacts read_facts(Index& index, const std::string& manifest) {
   facts.study = text_of(studies[0][0]);
   facts.manifest = manifest;
   facts.evaluations = evaluations_of(index, manifest, json_of(studies[0][1]));
-  for (const auto& row : index.query("SELECT run, method, concept, preset, label, seed, checkpoint, options, row FROM run "
-                                     "WHERE manifest = ? ORDER BY position",
-                                     {manifest})) {
+  for (const auto& row :
+       index.query("SELECT run, method, concept, preset, label, seed, checkpoint, options, row FROM run "
+                   "WHERE manifest = ? ORDER BY position",
+                   {manifest})) {
     RunFacts run;
     run.id = text_of(row[0]);
     run.method = text_of(row[1]);

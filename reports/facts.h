@@ -28,8 +28,8 @@ struct Scoring {
 struct RunFacts {
   std::string id, method, subject, preset, label;  ///< subject: the concept's name
   std::optional<std::int64_t> seed, checkpoint;
-  Json options, row;                      ///< chosen options; what the sweep set, and the method
-  std::map<std::string, Scoring> scores;  ///< by evaluation
+  Json options, row;                       ///< chosen options; what the sweep set, and the method
+  std::map<std::string, Scoring> scores;   ///< by evaluation
   bool failed = false, divergent = false;  ///< in training or sampling
   [[nodiscard]] bool anchor() const { return method.starts_with("anchor:"); }
 };

@@ -67,7 +67,8 @@ std::vector<std::string> all_metrics(const Evaluation& evaluation) {
 [[noreturn]] void refuse(const std::string& name, const std::string& word, const std::vector<std::string>& known,
                          const std::string& before) {
   const auto near = nearest(word, known);
-  throw Error({.where = "column " + name, .found = fmt::format("\"{}\"", word),
+  throw Error({.where = "column " + name,
+               .found = fmt::format("\"{}\"", word),
                .expected = known.empty() ? "something evaluated" : "one of " + join(known, ", ", 20),
                .advice = near.empty() ? "" : fmt::format("did you mean \"{}{}\"?", before, near)},
               ErrorKind::usage);
@@ -76,9 +77,10 @@ std::vector<std::string> all_metrics(const Evaluation& evaluation) {
 /// Rows (prompt, value), in the order of prompts.
 std::vector<Row> rows_of(Index& index, const std::string& key, const Source& source) {
   if (source.kind == Source::Kind::set) {
-    return index.query("SELECT prompt, value FROM set_score WHERE key = ? AND name = ? AND (? = '' OR role = ?) ORDER BY "
-                       "prompt",
-                       {key, source.name, source.role, source.role});
+    return index.query(
+        "SELECT prompt, value FROM set_score WHERE key = ? AND name = ? AND (? = '' OR role = ?) ORDER BY "
+        "prompt",
+        {key, source.name, source.role, source.role});
   }
   const std::string value = source.kind == Source::Kind::image ? "(SELECT avg(p.value) FROM pair_score p"
                                                                : "(SELECT p.value FROM text_score p";
@@ -97,13 +99,16 @@ std::optional<double> real_of(const Value& value) {
 /// The artifact that the run's pictures were made with; until there are any, the only one of its last training job.
 std::string artifact_of(Index& index, const StudyFacts& facts, const RunFacts& run) {
   const auto sampled = index.query(
-      "SELECT DISTINCT json_extract(a.description, '$.artifact') FROM stage_run r JOIN stage s USING (manifest, job) JOIN "
-      "stage_output o USING (manifest, job) JOIN artifact a ON a.key = o.key WHERE r.manifest = ? AND r.run = ? AND s.kind "
+      "SELECT DISTINCT json_extract(a.description, '$.artifact') FROM stage_run r JOIN stage s USING (manifest, job) "
+      "JOIN "
+      "stage_output o USING (manifest, job) JOIN artifact a ON a.key = o.key WHERE r.manifest = ? AND r.run = ? AND "
+      "s.kind "
       "= 'sample'",
       {facts.manifest, run.id});
   if (sampled.size() == 1) return text_of(sampled[0][0]);
   const auto trained = index.query(
-      "SELECT key FROM stage_output WHERE manifest = ? AND job = (SELECT max(s.job) FROM stage_run r JOIN stage s USING "
+      "SELECT key FROM stage_output WHERE manifest = ? AND job = (SELECT max(s.job) FROM stage_run r JOIN stage s "
+      "USING "
       "(manifest, job) WHERE r.manifest = ? AND r.run = ? AND s.kind = 'train')",
       {facts.manifest, facts.manifest, run.id});
   return trained.size() == 1 ? text_of(trained[0][0]) : "";
@@ -175,12 +180,12 @@ Score score_of(Index& index, const std::string& key, const Column& column) {
   return score;
 }
 
-std::optional<double> training_fact(Index& index, const StudyFacts& facts, const RunFacts& run, const std::string& name) {
+std::optional<double> training_fact(Index& index, const StudyFacts& facts, const RunFacts& run,
+                                    const std::string& name) {
   const auto artifact = artifact_of(index, facts, run);
   if (artifact.empty()) return {};
   if (name == "seconds") return seconds_of(index, artifact);
-  const auto rows =
-      index.query("SELECT trained_parameters, bytes, final_loss FROM artifact WHERE key = ?", {artifact});
+  const auto rows = index.query("SELECT trained_parameters, bytes, final_loss FROM artifact WHERE key = ?", {artifact});
   if (rows.empty()) return {};
   if (name == "parameters") return real_of(rows[0][0]);
   return real_of(rows[0][name == "bytes" ? 1 : 2]);

@@ -40,7 +40,8 @@ class CellReader {
   Cell references(const Column& column, const std::string& which) {
     Cell cell;
     std::map<std::string, std::vector<double>> concepts;
-    if (column.evaluation == nullptr || (!column.metric.ends_with("_i") && column.metric != "reconstruction")) return cell;
+    if (column.evaluation == nullptr || (!column.metric.ends_with("_i") && column.metric != "reconstruction"))
+      return cell;
     for (const auto& run : facts_.runs) {
       auto& values = concepts[run.subject];
       const auto scoring = run.scores.find(column.evaluation->name);
@@ -113,7 +114,8 @@ const TableRow& row_to_compare(const Table& table, const std::string& name) {
   }
   if (count == 1) return *found;
   throw Error({.where = "compare_to",
-               .found = count == 0 ? fmt::format("\"{}\", which is no row", name) : fmt::format("{} rows of \"{}\"", count, name),
+               .found = count == 0 ? fmt::format("\"{}\", which is no row", name)
+                                   : fmt::format("{} rows of \"{}\"", count, name),
                .expected = labels.empty() ? "a table with rows" : "one of " + join(labels, ", ", 20)},
               ErrorKind::usage);
 }
@@ -145,8 +147,8 @@ void compare(Table& table, const std::string& name) {
 }
 
 void add_references(CellReader& reader, const std::vector<Column>& columns, Table& table) {
-  for (const auto& [which, label] : {std::pair("distinct", "image only (references)"),
-                                     std::pair("all", "image only (references, all pairs)")}) {
+  for (const auto& [which, label] :
+       {std::pair("distinct", "image only (references)"), std::pair("all", "image only (references, all pairs)")}) {
     TableRow row{label, "references", Json::object(), {}};
     for (const auto& column : columns) row.cells.push_back(reader.references(column, which));
     const bool some = std::ranges::any_of(row.cells, [](const Cell& cell) { return cell.mean.has_value(); });

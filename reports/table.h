@@ -14,11 +14,12 @@ namespace atelier::reports {
 
 /// What a table shows; whatever is empty takes its default.
 struct TableRequest {
-  std::string study = {};                ///< name in the caption; empty: the manifest's
-  std::vector<std::string> rows = {};    ///< axes: method, concept, seed, preset, checkpoint or an option; default: a row per run label
-  std::vector<std::string> columns = {}; ///< "<evaluation>.<metric>", seconds, parameters, bytes, final_loss
-  std::vector<std::string> over = {};    ///< axes to average over; default: concept and seed
-  std::string compare_to = {};           ///< label or method of a row: paired differences from it
+  std::string study = {};  ///< name in the caption; empty: the manifest's
+  std::vector<std::string> rows =
+      {};  ///< axes: method, concept, seed, preset, checkpoint or an option; default: a row per run label
+  std::vector<std::string> columns = {};  ///< "<evaluation>.<metric>", seconds, parameters, bytes, final_loss
+  std::vector<std::string> over = {};     ///< axes to average over; default: concept and seed
+  std::string compare_to = {};            ///< label or method of a row: paired differences from it
 };
 
 /// Mean over pictures, then prompts, then runs of a concept, then concepts (evaluation.md 8.2).
@@ -26,12 +27,12 @@ struct Cell {
   std::optional<double> mean, se;  ///< se: standard deviation over concepts (n - 1) / sqrt(n); none for one concept
   std::int64_t concepts = 0, concepts_expected = 0;
   std::int64_t runs = 0, runs_expected = 0;
-  bool failed = false;     ///< something is missing because a job failed
-  bool divergent = false;  ///< the same key once gave other bytes
-  bool ambiguous = false;  ///< two scorings of a run fit the column, so that neither is shown
-  std::int64_t dropped = 0;                              ///< pictures or sets without this score
-  std::vector<std::pair<std::string, double>> values;    ///< by concept, in byte order
-  std::optional<Comparison> comparison;                  ///< with the row `compare_to`
+  bool failed = false;       ///< something is missing because a job failed
+  bool divergent = false;    ///< the same key once gave other bytes
+  bool ambiguous = false;    ///< two scorings of a run fit the column, so that neither is shown
+  std::int64_t dropped = 0;  ///< pictures or sets without this score
+  std::vector<std::pair<std::string, double>> values;  ///< by concept, in byte order
+  std::optional<Comparison> comparison;                ///< with the row `compare_to`
 };
 
 struct TableRow {

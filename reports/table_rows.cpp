@@ -48,7 +48,8 @@ void check_axes(const std::vector<std::string>& names, const std::vector<std::st
   for (const auto& name : names) {
     if (contains(known, name)) continue;
     const auto near = nearest(name, known);
-    throw Error({.where = where, .found = fmt::format("\"{}\", which no run has", name),
+    throw Error({.where = where,
+                 .found = fmt::format("\"{}\", which no run has", name),
                  .expected = "one of " + join(known, ", ", 20),
                  .advice = near.empty() ? "" : fmt::format("did you mean \"{}\"?", near)},
                 ErrorKind::usage);
@@ -69,7 +70,8 @@ class Grouping {
     if (request.over.empty()) std::erase_if(over_, [&](const std::string& name) { return contains(rows_, name); });
     for (const auto& name : rows_) {
       if (!contains(over_, name)) continue;
-      throw Error({.where = "rows", .found = fmt::format("\"{}\", which is also averaged over", name),
+      throw Error({.where = "rows",
+                   .found = fmt::format("\"{}\", which is also averaged over", name),
                    .expected = "one of the two"},
                   ErrorKind::usage);
     }
@@ -127,8 +129,8 @@ class Grouping {
     for (const auto& name : rest) {
       if (contains(rows_, name) || contains(over_, name)) continue;
       const auto value = axis_of(run, name);
-      const auto part = name == "method" || name == "concept" ? text_of_axis(value)
-                                                              : fmt::format("{}={}", name, text_of_axis(value));
+      const auto part =
+          name == "method" || name == "concept" ? text_of_axis(value) : fmt::format("{}={}", name, text_of_axis(value));
       if (!value.is_null() && !contains(parts, part)) parts.push_back(part);
     }
     return join(parts, ", ");

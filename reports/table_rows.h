@@ -9,7 +9,7 @@
 namespace atelier::reports {
 
 struct RowGroup {
-  std::string label, kind;           ///< as in TableRow
+  std::string label, kind;  ///< as in TableRow
   Json axes;
   std::vector<const RunFacts*> runs;  ///< borrowed from the facts
 };

@@ -103,8 +103,8 @@ void add_csv(const Cell& cell, bool compared, std::vector<std::string>& fields) 
                                fmt::format("{}", cell.runs_expected), marks_of(cell)});
   if (!compared) return;
   const auto& found = cell.comparison;
-  for (const auto member : {&Comparison::difference, &Comparison::ci_low, &Comparison::ci_high, &Comparison::p,
-                            &Comparison::p_holm}) {
+  for (const auto member :
+       {&Comparison::difference, &Comparison::ci_low, &Comparison::ci_high, &Comparison::p, &Comparison::p_holm}) {
     fields.push_back(found ? fmt::format("{}", (*found).*member) : "");
   }
 }
@@ -112,15 +112,18 @@ void add_csv(const Cell& cell, bool compared, std::vector<std::string>& fields) 
 Json number(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
 
 Json json_of(const Cell& cell) {
-  Json json{{"mean", number(cell.mean)},     {"se", number(cell.se)},           {"concepts", cell.concepts},
-            {"concepts_expected", cell.concepts_expected}, {"runs", cell.runs}, {"runs_expected", cell.runs_expected},
-            {"failed", cell.failed},         {"divergent", cell.divergent},     {"ambiguous", cell.ambiguous},
-            {"dropped", cell.dropped},       {"by_concept", Json::object()}};
+  Json json{{"mean", number(cell.mean)},   {"se", number(cell.se)},
+            {"concepts", cell.concepts},   {"concepts_expected", cell.concepts_expected},
+            {"runs", cell.runs},           {"runs_expected", cell.runs_expected},
+            {"failed", cell.failed},       {"divergent", cell.divergent},
+            {"ambiguous", cell.ambiguous}, {"dropped", cell.dropped},
+            {"by_concept", Json::object()}};
   for (const auto& [name, value] : cell.values) json["by_concept"][name] = value;
   if (cell.comparison) {
     const auto& found = *cell.comparison;
-    json["comparison"] = {{"difference", found.difference}, {"ci_low", found.ci_low}, {"ci_high", found.ci_high},
-                          {"p", found.p}, {"p_holm", found.p_holm}, {"concepts", found.concepts}};
+    json["comparison"] = {{"difference", found.difference}, {"ci_low", found.ci_low},
+                          {"ci_high", found.ci_high},       {"p", found.p},
+                          {"p_holm", found.p_holm},         {"concepts", found.concepts}};
   }
   return json;
 }
@@ -164,9 +167,14 @@ std::string to_csv(const Table& table) {
 }
 
 Json to_json(const Table& table) {
-  Json json{{"schema", "atelier.table/1"}, {"study", table.study},     {"manifest", table.manifest},
-            {"columns", table.columns},    {"caption", table.caption}, {"notes", table.notes},
-            {"compare_to", table.compare_to.empty() ? Json() : Json(table.compare_to)}, {"rows", Json::array()}};
+  Json json{{"schema", "atelier.table/1"},
+            {"study", table.study},
+            {"manifest", table.manifest},
+            {"columns", table.columns},
+            {"caption", table.caption},
+            {"notes", table.notes},
+            {"compare_to", table.compare_to.empty() ? Json() : Json(table.compare_to)},
+            {"rows", Json::array()}};
   for (const auto& row : table.rows) {
     Json cells = Json::object();
     for (std::size_t i = 0; i < row.cells.size(); ++i) cells[table.columns[i]] = json_of(row.cells[i]);

@@ -19,8 +19,9 @@ namespace atelier::tests {
 class StudyInStore {
  public:
   StudyInStore() : store_(Store::create_or_open(folder_ / "store")), spool_(store_) {
-    manifest_ = {{"schema", "atelier.manifest/1"}, {"study", "toy"}, {"yaml", ""}, {"overrides", Json::array()},
-                 {"runs", Json::array()}, {"jobs", Json::array()}, {"tables", Json::object()}, {"keep", "all"}};
+    manifest_ = {{"schema", "atelier.manifest/1"}, {"study", "toy"},        {"yaml", ""},
+                 {"overrides", Json::array()},     {"runs", Json::array()}, {"jobs", Json::array()},
+                 {"tables", Json::object()},       {"keep", "all"}};
     add_evaluation("ti_code", "ti_code");
   }
 
@@ -29,7 +30,8 @@ class StudyInStore {
         {"id", protocol},
         {"title", "Textual Inversion"},
         {"pictures", {{"images_per_prompt", images}, {"prompts", Json::array()}}},
-        {"scoring", {{"encoders", {{"clip", {{"scores", {"image", "text"}}}}}}, {"set_scores", {"gbar_norm", "clip_t_paper"}}}},
+        {"scoring",
+         {{"encoders", {{"clip", {{"scores", {"image", "text"}}}}}}, {"set_scores", {"gbar_norm", "clip_t_paper"}}}},
         {"encoders", {{"clip", std::string(64, 'e')}}},
         {"changed", {{"images_per_prompt", images}, {"prompts", Json()}, {"settings", Json::object()}}}};
   }
@@ -40,8 +42,15 @@ class StudyInStore {
     const auto id = "run" + std::to_string(manifest_["runs"].size());
     Json axes = row;
     axes["method"] = method;
-    manifest_["runs"].push_back({{"id", id}, {"method", method}, {"concept", subject}, {"seed", seed}, {"preset", ""},
-                                 {"checkpoint", checkpoint}, {"options", row}, {"label", label}, {"row", axes}});
+    manifest_["runs"].push_back({{"id", id},
+                                 {"method", method},
+                                 {"concept", subject},
+                                 {"seed", seed},
+                                 {"preset", ""},
+                                 {"checkpoint", checkpoint},
+                                 {"options", row},
+                                 {"label", label},
+                                 {"row", axes}});
     return id;
   }
 
@@ -51,8 +60,12 @@ class StudyInStore {
     const auto key = key_of(description);
     output["key"] = key;
     output["description"] = description;
-    manifest_["jobs"].push_back({{"id", manifest_["jobs"].size()}, {"kind", description["kind"]}, {"needs", Json::array()},
-                                 {"runs", {run}}, {"base", "b"}, {"outputs", {output}}});
+    manifest_["jobs"].push_back({{"id", manifest_["jobs"].size()},
+                                 {"kind", description["kind"]},
+                                 {"needs", Json::array()},
+                                 {"runs", {run}},
+                                 {"base", "b"},
+                                 {"outputs", {output}}});
     descriptions_[key] = description;
     return key;
   }
@@ -61,8 +74,11 @@ class StudyInStore {
   std::string score_job(const std::string& run, const std::string& name = "ti_code") {
     Json scoring = manifest_["protocols"][name]["scoring"];
     scoring["id"] = manifest_["protocols"][name]["id"];
-    return job(run, {{"kind", "score"}, {"protocol", scoring}, {"encoders", manifest_["protocols"][name]["encoders"]},
-                     {"sets", Json::array()}, {"evaluation", name}});
+    return job(run, {{"kind", "score"},
+                     {"protocol", scoring},
+                     {"encoders", manifest_["protocols"][name]["encoders"]},
+                     {"sets", Json::array()},
+                     {"evaluation", name}});
   }
 
   void publish(const std::string& key, const std::string& content, const Json& summary = Json::object()) const {
@@ -78,17 +94,25 @@ class StudyInStore {
   static Json scores(double shift, const std::string& protocol = "ti_code") {
     const auto image = [&](const char* prompt, int k, std::vector<double> pairs, double text) {
       for (double& pair : pairs) pair += shift;
-      return Json{{"prompt", prompt}, {"k", k}, {"seed", k}, {"sha256", "s"}, {"status", "ok"},
-                  {"pair_scores", {{"clip", pairs}}}, {"text_scores", {{"clip", text + shift}}}};
+      return Json{{"prompt", prompt},
+                  {"k", k},
+                  {"seed", k},
+                  {"sha256", "s"},
+                  {"status", "ok"},
+                  {"pair_scores", {{"clip", pairs}}},
+                  {"text_scores", {{"clip", text + shift}}}};
     };
     const auto set = [&](const char* prompt, const char* role, double paper) {
-      return Json{{"prompt", prompt}, {"text", "t"}, {"role", role},
+      return Json{{"prompt", prompt},
+                  {"text", "t"},
+                  {"role", role},
                   {"scores", {{"gbar_norm", 0.9}, {"clip_t_paper", paper + shift}}}};
     };
     return {{"schema", "atelier.scoretable/1"},
             {"protocol", protocol},
-            {"images", {image("r/0", 0, {0.9, 0.7}, 0.1), image("r/0", 1, {0.5, 0.7}, 0.1), image("e/0", 0, {0.4, 0.6}, 0.2),
-                        image("e/0", 1, {0.3, 0.3}, 0.4)}},
+            {"images",
+             {image("r/0", 0, {0.9, 0.7}, 0.1), image("r/0", 1, {0.5, 0.7}, 0.1), image("e/0", 0, {0.4, 0.6}, 0.2),
+              image("e/0", 1, {0.3, 0.3}, 0.4)}},
             {"sets", {set("r/0", "reconstruction", 0.11), set("e/0", "edit", 0.35)}},
             {"anchors", {{"clip_i_all", 0.95 + shift}, {"clip_i_distinct", 0.85 + shift}}},
             {"references", Json::array()}};
@@ -96,7 +120,10 @@ class StudyInStore {
 
   void fail(const std::string& key, const std::string& failure_class, const std::string& error) {
     spool_.write({{"type", "attempt"}, {"attempt", "a-" + key}, {"job_keys", {key}}, {"kind", "train"}});
-    spool_.write({{"type", "attempt_end"}, {"attempt", "a-" + key}, {"status", "failed"}, {"class", failure_class},
+    spool_.write({{"type", "attempt_end"},
+                  {"attempt", "a-" + key},
+                  {"status", "failed"},
+                  {"class", failure_class},
                   {"error", {{"where", "x"}, {"found", "y"}, {"text", error}}}});
   }
 

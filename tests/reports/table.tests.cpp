@@ -37,15 +37,15 @@ TEST_CASE("a cell is the mean over pictures, prompts, seeds and concepts", "[rep
   study.publish_scores(study.score_job(study.run("ti", "dog", 0, "ti")), 0.03);
   study.publish_scores(study.score_job(study.run("ti", "dog", 1, "ti")), 0.03);
   const auto table = study.table();
-  CHECK(table.columns == std::vector<std::string>{"ti_code.clip_i", "ti_code.clip_t", "ti_code.reconstruction",
-                                                   "ti_code.editability"});
+  CHECK(table.columns ==
+        std::vector<std::string>{"ti_code.clip_i", "ti_code.clip_t", "ti_code.reconstruction", "ti_code.editability"});
   // Prompts: 0.7 and 0.4, so 0.55; cat 0.55 + (0 + 0.02) / 2 = 0.56, dog 0.58; se = |0.02| / sqrt(2) / sqrt(2) = 0.01.
   const auto& image = cell(table, "ti", "ti_code.clip_i");
   CHECK(*image.mean == Approx(0.57));
   CHECK(*image.se == Approx(0.01));
   CHECK(image.concepts == 2);
   CHECK(image.runs == 4);
-  CHECK(*cell(table, "ti", "ti_code.clip_t").mean == Approx(0.22));           // (0.1 + 0.3) / 2 + 0.02
+  CHECK(*cell(table, "ti", "ti_code.clip_t").mean == Approx(0.22));          // (0.1 + 0.3) / 2 + 0.02
   CHECK(*cell(table, "ti", "ti_code.reconstruction").mean == Approx(0.72));  // 0.7 + 0.02
   CHECK(*cell(table, "ti", "ti_code.editability").mean == Approx(0.32));     // 0.3 + 0.02
   CHECK(table.notes.empty());
@@ -105,7 +105,8 @@ TEST_CASE("checkpoints and sweeps have rows of their own, anchors and references
                                                   "class word (sd)", "image only (references)",
                                                   "image only (references, all pairs)"});
   CHECK(*cell(table, "ti lr=1 @ step 200", "ti_code.clip_i").mean == Approx(0.65));
-  CHECK(*cell(table, "image only (references)", "ti_code.clip_i").mean == Approx(0.75));  // of the first run that has it
+  CHECK(*cell(table, "image only (references)", "ti_code.clip_i").mean ==
+        Approx(0.75));  // of the first run that has it
   CHECK(*cell(table, "image only (references, all pairs)", "ti_code.reconstruction").mean == Approx(0.85));
   CHECK_FALSE(cell(table, "image only (references)", "ti_code.clip_t").mean);
 }
@@ -162,7 +163,8 @@ TEST_CASE("divergent artifacts and pictures without a score are marked", "[repor
   CHECK(image.divergent);
   CHECK(image.dropped == 1);
   CHECK(*image.mean == Approx(0.6));  // (0.8 + 0.4) / 2
-  CHECK_THAT(to_markdown(table), Contains("0.6000‡§") && Contains("‡ A job gave other bytes") && Contains("§ Pictures"));
+  CHECK_THAT(to_markdown(table),
+             Contains("0.6000‡§") && Contains("‡ A job gave other bytes") && Contains("§ Pictures"));
   CHECK(cell(table, "ti", "ti_code.clip_t").dropped == 0);
 }
 
@@ -177,8 +179,8 @@ TEST_CASE("columns of the training add the seconds of its stages", "[reports][ta
   const auto table = study.table({.columns = {"seconds", "parameters", "bytes", "final_loss"}});
   CHECK(*table.rows[0].cells[0].mean == Approx(30.5));
   CHECK(*table.rows[0].cells[1].mean == 900.0);
-  CHECK_THAT(to_markdown(table), Contains("| textreg | 30.5 | 900 | 5000 | 0.2500 |") &&
-                                     Contains("| prompt only (sd) | – | – | – | – |"));
+  CHECK_THAT(to_markdown(table),
+             Contains("| textreg | 30.5 | 900 | 5000 | 0.2500 |") && Contains("| prompt only (sd) | – | – | – | – |"));
 }
 
 TEST_CASE("a comparison pairs the concepts that both rows have", "[reports][table]") {
@@ -195,8 +197,8 @@ TEST_CASE("a comparison pairs the concepts that both rows have", "[reports][tabl
   REQUIRE(found);
   CHECK(found->difference == Approx(0.2));
   CHECK(found->concepts == 3);
-  CHECK(found->p == 0.25);       // 2 of 8 patterns
-  CHECK(found->p_holm == 0.5);   // two comparisons
+  CHECK(found->p == 0.25);      // 2 of 8 patterns
+  CHECK(found->p_holm == 0.5);  // two comparisons
   CHECK_FALSE(cell(table, "ti", "ti_code.clip_i").comparison);
   CHECK_THAT(to_markdown(table), Contains("Δ ti_code.clip_i") && Contains("+0.2000 ["));
   CHECK_THROWS_WITH(study.table({.compare_to = "textreg"}), Contains("no row"));
@@ -205,14 +207,19 @@ TEST_CASE("a comparison pairs the concepts that both rows have", "[reports][tabl
 TEST_CASE("the caption tells protocol, encoder, sampler, counts, seeds and changes", "[reports][table]") {
   StudyInStore study;
   const auto run = study.run("ti", "cat", 7, "ti");
-  study.publish(study.job(run, {{"kind", "sample"}, {"sampler", {{"scheduler", "ddim"}, {"steps", 50}, {"guidance", 5.0}, {"settings", {{"eta", 0}}}}}}),
-                "pictures");
+  study.publish(
+      study.job(run,
+                {{"kind", "sample"},
+                 {"sampler", {{"scheduler", "ddim"}, {"steps", 50}, {"guidance", 5.0}, {"settings", {{"eta", 0}}}}}}),
+      "pictures");
   study.publish_scores(study.score_job(run), 0.0);
   const auto text = to_markdown(study.table());
-  CHECK_THAT(text, Contains("Study toy (manifest ") && Contains("1 concept; training seed 7.") &&
-                       Contains("ti_code: Textual Inversion (ti_code); encoder clip eeeeeeeeeeee; 2 images per prompt; changed: "
-                                "images_per_prompt=2.") &&
-                       Contains("Sampler: ddim, 50 steps, guidance 5.0, eta 0."));
+  CHECK_THAT(
+      text,
+      Contains("Study toy (manifest ") && Contains("1 concept; training seed 7.") &&
+          Contains("ti_code: Textual Inversion (ti_code); encoder clip eeeeeeeeeeee; 2 images per prompt; changed: "
+                   "images_per_prompt=2.") &&
+          Contains("Sampler: ddim, 50 steps, guidance 5.0, eta 0."));
 }
 
 TEST_CASE("tables quote what their format would read as its own", "[reports][table]") {
