@@ -112,6 +112,15 @@ void forget(Database& database, const std::string& key) {
   }
 }
 
+/// One line about what went wrong: a worker writes the parts of its Error with their line, others the line alone.
+Value error_text(const Json& event) {
+  const Json& parts = object_member(event, "error");
+  Value text = parts.empty() ? text_member(event, "error") : text_member(parts, "text");
+  if (!parts.empty() && text_of(text).empty()) text = text_member(parts, "found");
+  if (auto* line = std::get_if<std::string>(&text)) std::ranges::replace(*line, '\n', ' ');
+  return text;
+}
+
 void ingest_attempt(Database& database, const Json& event) {
   const auto attempt = text_member(event, "attempt");
   database.run("INSERT OR IGNORE INTO attempt VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -155,11 +164,9 @@ void ingest_event(Database& database, const Json& event) {
     database.run("INSERT OR IGNORE INTO study_use VALUES (?, ?, ?, ?)",
                  {spool, n, text_of(text_member(event, "manifest")), at});
   } else if (type == "attempt_end") {
-    const auto& error = event.contains("error") ? event.at("error") : Json();
-    const Value text = error.is_object() ? json_member(event, "error") : text_member(event, "error");
     database.run("INSERT OR IGNORE INTO attempt_end VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                  {spool, n, text_of(attempt), at, text_member(event, "status"), text_member(event, "class"),
-                  real_member(event, "seconds"), text});
+                  real_member(event, "seconds"), error_text(event)});
   } else if (type == "published") {
     database.run(
         "INSERT OR IGNORE INTO published VALUES (?, ?, ?, ?, ?, ?, ?)",

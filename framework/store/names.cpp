@@ -29,6 +29,14 @@ std::string make_domain() {
   return sha256_hex(fmt::format("{}\n{}\n{}", boot, processes.string(), host.data())).substr(0, 8);
 }
 
+/// The start of what was given instead of a digest, fit to be printed.
+std::string shown(std::string_view text) {
+  std::string start(text.substr(0, 80));
+  std::ranges::replace_if(
+      start, [](char c) { return c < ' ' || c > '~'; }, '?');
+  return start;
+}
+
 }  // namespace
 
 bool is_digest(std::string_view text) {
@@ -39,7 +47,7 @@ bool is_digest(std::string_view text) {
 std::string checked_digest(std::string_view text, std::string_view what) {
   if (is_digest(text)) return std::string(text);
   throw Error({.where = fmt::format("store: {}", what),
-               .found = fmt::format("\"{}\"", text.substr(0, 80)),
+               .found = fmt::format("\"{}\"", shown(text)),
                .expected = "a SHA-256 as 64 lower-case hexadecimal digits",
                .advice = ""});
 }
