@@ -1,19 +1,21 @@
 #!/usr/bin/env bash
-# A first picture, from a Stable Diffusion of toy size with random weights that the tests use: what comes out is noise with
-# a structure, but every part of the program has run. Then what it takes to sample from your own model.
+# The whole path on real photos: four concepts, two methods, two seeds, on a Stable Diffusion of toy size with random
+# weights: training, pictures, scores, table. A second call finds everything done.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-out=out/demo
-model=tests/parity/models/sd15
+store=out/demo/store
 
 bin/atelier doctor || true
 echo
-echo "Two pictures of one prompt, 20 steps, from a Stable Diffusion with random weights:"
-bin/atelier sample --model "$model" --prompt "a photo of a cat" -n 2 --steps 20 --size 64x64 --seed 1 --out "$out/pictures" --json
+bin/atelier run experiments/demo/study.yaml --store "$store"
 echo
-echo "The same noise prediction as diffusers, on the reference input that the tests keep:"
-bin/atelier probe component unet --model "$model" --in tests/parity/references/sd15/unet_10x14.in.safetensors \
-  --out "$out/noise_pred.safetensors"
-echo "written: $out/noise_pred.safetensors"
+bin/atelier table demo --store "$store"
 echo
-echo "With a model of your own:  bin/atelier sample --model DIR --prompt 'a photo of a cat' --out DIR"
+echo "The loss on fixed photos, timesteps and noise, before and after each training stage:"
+bin/atelier table demo --losses --store "$store"
+echo
+echo "Once more:"
+bin/atelier run experiments/demo/study.yaml --store "$store"
+echo
+echo "With a model and photos of your own:"
+echo "  bin/atelier train textreg --images DIR --class WORD --base DIR --out out/mine"

@@ -27,6 +27,7 @@ void add_reindex(CLI::App& parent, Action& action);
 void add_run(CLI::App& parent, Action& action);
 void add_show(CLI::App& parent, Action& action);
 void add_status(CLI::App& parent, Action& action);
+void add_table(CLI::App& parent, Action& action);
 void add_train(CLI::App& parent, Action& action);
 void add_doctor(CLI::App& parent, Action& action);
 /// Completion describes the finished tree, so it takes the root.

@@ -46,6 +46,7 @@ void add_commands(CLI::App& root, Action& action) {
   add_show(root, action);
   add_diff(root, action);
   add_logs(root, action);
+  add_table(root, action);
   add_export(root, action);
   add_plugins(root, action);
   add_new_plugin(root, action);

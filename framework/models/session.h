@@ -31,8 +31,8 @@ struct TextIds {
 };
 
 struct EncodeOptions {
-  Tensor edited_rows;          ///< [B] bool: rows that the text-attention edits apply to; undefined: all
-  Tensor attention_bias;       ///< [1 or B, 1, 77, 77] stands for the causal mask in every layer without an edit
+  Tensor edited_rows = {};     ///< [B] bool: rows that the text-attention edits apply to; undefined: all
+  Tensor attention_bias = {};  ///< [1 or B, 1, 77, 77] stands for the causal mask in every layer without an edit
   bool pool_at_eos = false;    ///< read SDXL's pooled vector at the end token instead of where the config says
   std::int64_t clip_skip = 0;  ///< take the state that many layers before the usual one
 };

@@ -49,6 +49,7 @@ Known known_words(const PluginCatalog& plugins, const PromptCatalog& prompts) {
   known.protocols = protocol_ids();
   known.prompt_lists = prompts.ids();
   known.schedulers = schedulers();
+  known.protocol_settings = [](const std::string& id) { return scoring_settings(read_protocol(id)); };
   known.concept_sets = {"concepts39", "dreambench"};
   known.concepts = [](const std::string& set) {
     std::vector<std::string> names;

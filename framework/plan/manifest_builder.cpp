@@ -42,9 +42,12 @@ Json row_of(const Cell& cell) {
 
 ManifestBuilder::ManifestBuilder(const Study& study, const PlanSources& sources) : study_(study), sources_(sources) {
   const auto& placement = study.placement;
-  const auto threads = placement.threads == 0 ? sources.threads : placement.threads;
-  const std::string device = placement.device == "auto" ? sources.device : placement.device;
-  numerics_class_ = {{"device", device.substr(0, device.find(':'))}, {"dtype", placement.dtype}, {"threads", threads}};
+  threads_ = placement.threads == 0 ? sources.threads : placement.threads;
+  device_ = placement.device == "auto" ? sources.device : placement.device;
+  device_ = device_.substr(0, device_.find(','));  // one worker works on one device
+  const std::string kind = device_.substr(0, device_.find(':'));
+  numerics_class_ = {{"device", kind}, {"dtype", placement.dtype}};
+  if (kind == "cpu") numerics_class_["threads"] = threads_;  // sums depend on it there alone
   if (sources.plugins.all().empty()) return;
   const std::string& torch = sources.plugins.all().front().torch;  // every usable plugin has the build's
   numerics_class_["torch"] = torch.substr(0, torch.rfind('.'));
@@ -146,7 +149,7 @@ void ManifestBuilder::add_cell(const Cell& cell) {
     model.method = cell.method;
     model.plugin = &plugin;
     model.base = &sources_.models.base(resolved_model(cell.base));
-    model.options = cell.options;
+    model.options = opened_options(cell, plugin.method);
     model.subject = subject_of(cell);
     const PhraseRule& rule = phrase_rule(plugin.method, cell.options);
     const std::string word = model.subject.at("class_word").get<std::string>();
@@ -160,6 +163,16 @@ void ManifestBuilder::add_cell(const Cell& cell) {
              {"row", row_of(cell)}, {"train_jobs", jobs}};
     add_run(model, cell.subject, std::move(run));
   }
+}
+
+Json ManifestBuilder::opened_options(const Cell& cell, const MethodSpec& spec) const {
+  Json options = cell.options;
+  for (const OptionSpec& option : spec.options) {
+    Json& value = options[option.name];
+    if (option.type != OptionType::file || !value.is_string()) continue;
+    value = fs::absolute(resolved(value.get<std::string>(), sources_.folder)).lexically_normal().string();
+  }
+  return options;
 }
 
 std::string ManifestBuilder::resolved_model(const std::string& name) const {
@@ -205,9 +218,9 @@ void ManifestBuilder::add_anchors(const std::string& base) {
 
 Json ManifestBuilder::common_job(const PlannedModel& model) const {
   return {{"base", model.base->job},
-          {"device", study_.placement.device == "auto" ? sources_.device : study_.placement.device},
+          {"device", device_},
           {"dtype", numerics_class_.at("dtype")},
-          {"threads", numerics_class_.at("threads")},
+          {"threads", threads_},
           {"method", model.method},
           {"plugin", model.plugin == nullptr ? Json() : Json(fs::absolute(model.plugin->library).lexically_normal().string())},
           {"options", model.options},

@@ -58,7 +58,12 @@ class ManifestBuilder {
   [[nodiscard]] std::string resolved_model(const std::string& name) const;
   [[nodiscard]] Json checkpoints_of(const Cell& cell, std::int64_t total) const;
   [[nodiscard]] Json sampler_of(const Cell& cell, const MethodSpec& spec) const;
-  [[nodiscard]] Json protocol_settings(const StudyEvaluation& evaluation) const;
+  [[nodiscard]] Json protocol_settings(const StudyEvaluation& evaluation);
+  [[nodiscard]] const ProtocolSpec& protocol(const std::string& id);
+  /// N of the first `count` pictures of a template.
+  [[nodiscard]] const std::vector<std::int64_t>& seeds_of(const std::string& text, std::int64_t count);
+  /// The options with paths of files as the worker can open them: relative ones count from the study's folder.
+  [[nodiscard]] Json opened_options(const Cell& cell, const MethodSpec& spec) const;
   [[nodiscard]] Json encoders_of(const StudyEvaluation& evaluation, const ProtocolSpec& protocol) const;
   /// The job with this content, a new one where there is none.
   Json& job(const std::string& identity, const std::string& kind, const std::vector<std::int64_t>& needs,
@@ -68,7 +73,11 @@ class ManifestBuilder {
   const Study& study_;
   const PlanSources& sources_;
   Json numerics_class_;
+  std::string device_;
+  std::int64_t threads_ = 1;
   std::map<std::string, PlannedConcept> concepts_;
+  std::map<std::string, ProtocolSpec> read_protocols_;  // by id
+  std::map<std::pair<std::string, std::int64_t>, std::vector<std::int64_t>> seeds_;
   std::map<std::string, std::int64_t> job_index_;  // by identity
   Json jobs_ = Json::array(), runs_ = Json::array(), protocols_ = Json::object();
 };

@@ -27,9 +27,22 @@ std::vector<PromptPlace> prompts_of(const PromptCatalog& catalog, const Json& li
 
 }  // namespace
 
+const ProtocolSpec& ManifestBuilder::protocol(const std::string& id) {
+  const auto found = read_protocols_.find(id);
+  return found != read_protocols_.end() ? found->second : read_protocols_.emplace(id, read_protocol(id)).first->second;
+}
+
+const std::vector<std::int64_t>& ManifestBuilder::seeds_of(const std::string& text, std::int64_t count) {
+  auto& seeds = seeds_[{text, count}];
+  for (auto k = static_cast<std::int64_t>(seeds.size()); k < count; ++k) {
+    seeds.push_back(picture_seed(study_.sample_seed, text, k));
+  }
+  return seeds;
+}
+
 /// A protocol with what the study changed in it: pictures and scoring.
-Json ManifestBuilder::protocol_settings(const StudyEvaluation& evaluation) const {
-  const ProtocolSpec spec = read_protocol(evaluation.protocol);
+Json ManifestBuilder::protocol_settings(const StudyEvaluation& evaluation) {
+  const ProtocolSpec& spec = protocol(evaluation.protocol);
   Json settings{{"id", spec.id}, {"title", spec.title}, {"pictures", spec.pictures}, {"scoring", spec.scoring}};
   if (evaluation.images) settings["pictures"]["images_per_prompt"] = *evaluation.images;
   if (!evaluation.prompts.empty()) {
@@ -40,7 +53,7 @@ Json ManifestBuilder::protocol_settings(const StudyEvaluation& evaluation) const
     lists.push_back({{"list", evaluation.prompts}, {"role", "edit"}});
     settings["pictures"]["prompts"] = lists;
   }
-  settings["scoring"].merge_patch(evaluation.overrides);
+  change_scoring(settings["scoring"], evaluation.overrides, fmt::format("{}: evaluate {}", study_.file, evaluation.name));
   settings["changed"] = {{"images_per_prompt", evaluation.images ? Json(*evaluation.images) : Json()},
                          {"prompts", evaluation.prompts.empty() ? Json() : Json(evaluation.prompts)},
                          {"settings", evaluation.overrides}};
@@ -67,7 +80,7 @@ Json ManifestBuilder::encoders_of(const StudyEvaluation& evaluation, const Proto
 
 void ManifestBuilder::evaluate(const PlannedModel& model, const std::string& subject, const StudyEvaluation& evaluation,
                                const std::string& run, const std::vector<std::int64_t>& needs) {
-  const ProtocolSpec spec = read_protocol(evaluation.protocol);
+  const ProtocolSpec& spec = protocol(evaluation.protocol);
   const Json settings = protocol_settings(evaluation);
   const Json& pictures = settings.at("pictures");
   SampleIngredients in;
@@ -104,8 +117,7 @@ void ManifestBuilder::evaluate(const PlannedModel& model, const std::string& sub
   const auto count = pictures.at("images_per_prompt").get<std::int64_t>();
   for (const PromptPlace& place : prompts_of(sources_.prompts, pictures.at("prompts"))) {
     SamplePrompt prompt{.id = place.id, .text = place.text, .filled = filled(place.text, model.phrase),
-                        .base = filled(place.text, model.base_phrase), .seeds = {}};
-    for (std::int64_t k = 0; k < count; ++k) prompt.seeds.push_back(picture_seed(study_.sample_seed, place.text, k));
+                        .base = filled(place.text, model.base_phrase), .seeds = seeds_of(place.text, count)};
     const Json description = sample_description(in, prompt);
     const std::string key = key_of(description);
     Json& outputs = sampling.at("outputs");

@@ -47,6 +47,15 @@ std::vector<std::string> templates(const Json& json, const std::string& where) {
                .expected = "a list of texts"});
 }
 
+constexpr std::string_view kFrontEnd = "frontend.";
+
+std::vector<std::string> names_of(const Json& scoring) {
+  std::vector<std::string> names = {"text_rule", "batch", "exif", "alpha", "fill", "threshold", "size", "resize"};
+  const Json encoders = scoring.value("encoders", Json::object());
+  for (const auto& [role, use] : encoders.items()) names.push_back(std::string(kFrontEnd) + role);
+  return names;
+}
+
 PromptList make_list(const std::string& id, std::vector<std::string> prompts, const Json& facts) {
   const auto digest = sha256_hex(Json(prompts).dump());
   return {.id = id,
@@ -100,6 +109,25 @@ std::vector<std::string> PromptCatalog::ids() const {
   std::vector<std::string> ids;
   for (const auto& [id, list] : lists_) ids.push_back(id);
   return ids;
+}
+
+std::vector<std::string> scoring_settings(const ProtocolSpec& protocol) { return names_of(protocol.scoring); }
+
+void change_scoring(Json& scoring, const Json& changes, const std::string& where) {
+  const auto known = names_of(scoring);
+  for (const auto& [name, value] : changes.items()) {
+    if (std::ranges::find(known, name) == known.end()) {
+      const auto near = nearest(name, known);
+      throw Error({.where = where, .found = fmt::format("no setting \"{}\"", name), .expected = "one of " + join(known),
+                   .advice = near.empty() ? "" : fmt::format("did you mean {}?", near)},
+                  ErrorKind::usage);
+    }
+    if (name.starts_with(kFrontEnd)) {
+      scoring["encoders"][name.substr(kFrontEnd.size())]["front_end"] = value;
+    } else {
+      (name == "text_rule" || name == "batch" ? scoring : scoring["image"])[name] = value;
+    }
+  }
 }
 
 std::vector<std::string> protocol_ids(const fs::path& folder) { return yaml_stems(folder / "protocols"); }

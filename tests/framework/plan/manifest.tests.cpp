@@ -252,6 +252,35 @@ TEST_CASE("what decides a result is in the keys", "[plan][manifest][keys]") {
   CHECK(keys(raised.plan(kScored)) != plain);
 }
 
+TEST_CASE("a study's changes of a protocol reach its scoring and the keys", "[plan][manifest]") {
+  StudyWorld world;
+  const auto study = [](const std::string& change) {
+    return kOne + "evaluate: [{protocol: ti_code, images: 2, " + change + "}]\nencoders: {clip: clip}\n";
+  };
+  const auto manifest = world.plan(study("resize: t-bicubic-aa, frontend.clip: clip-hf"));
+  const auto scoring = jobs(manifest, "score")[0]["job"]["protocol"]["scoring"];
+  CHECK(scoring["image"]["resize"] == "t-bicubic-aa");
+  CHECK(scoring["encoders"]["clip"]["front_end"] == "clip-hf");
+  CHECK_FALSE(scoring.contains("resize"));
+  CHECK(keys(manifest) != keys(world.plan(kScored)));
+  CHECK_THAT(message([&] { static_cast<void>(world.plan(study("resise: t-bicubic-aa"))); }), Contains("resize"));
+}
+
+TEST_CASE("on a GPU the number of threads is in no key, and a worker gets one device", "[plan][manifest][keys]") {
+  StudyWorld world;
+  const auto two = world.plan(kScored, {"placement={device: \"cuda:0,1\", threads: 2}"});
+  CHECK(keys(two) == keys(world.plan(kScored, {"placement={device: \"cuda:1\", threads: 4}"})));
+  CHECK(two["jobs"][0]["job"]["device"] == "cuda:0");
+  CHECK(keys(two) != keys(world.plan(kScored)));
+}
+
+TEST_CASE("a relative file of an option counts from the study's folder", "[plan][manifest]") {
+  StudyWorld world;
+  world.write("token.safetensors", "one");
+  const auto manifest = world.plan(kHead + "methods: {textreg: {base: base, token_file: token.safetensors}}\n");
+  CHECK(jobs(manifest, "train")[0]["job"]["options"]["token_file"] == (world / "token.safetensors").string());
+}
+
 TEST_CASE("images of the class and foreign pictures are refused with what to do", "[plan][manifest]") {
   StudyWorld world;
   auto spec = two_stages();

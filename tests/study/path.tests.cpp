@@ -1,0 +1,82 @@
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "tests/study/study_place.h"
+
+using nlohmann::json;
+
+TEST_CASE("A study goes from photos to a table, and a second call does nothing and says so", "[study]") {
+  const StudyPlace place(both_methods("1e-2"));
+  const auto first = place.run();
+  INFO(first.err);
+  REQUIRE(first.status == 0);
+  CHECK_THAT(first.out, Catch::Contains("0 failed"));
+  const auto table = place.ask("table");
+  CHECK(table.status == 0);
+  CHECK_THAT(table.out, Catch::Contains("textual_inversion") && Catch::Contains("textreg") && Catch::Contains("ti_code.clip_i"));
+  const auto published = place.published();
+  const auto second = place.run();
+  CHECK(second.status == 0);
+  CHECK_THAT(second.out, Catch::Contains("nothing to do"));
+  CHECK(place.published() == published);
+  CHECK(place.ask("table").out == table.out);
+
+  const auto status = json::parse(place.ask("status", {"--json"}).out);
+  CHECK(status["state"] == "done");
+  const std::string run = status["runs"][0]["run"];
+  const auto shown = run_atelier({"show", run, "--store", place.store(), "--json"});
+  CHECK(json::parse(shown.out)["artifacts"].size() > 2);
+  CHECK(run_atelier({"logs", run, "--store", place.store()}).status == 0);
+}
+
+TEST_CASE("A table made from a rebuilt index is the same, byte for byte", "[study]") {
+  const StudyPlace place(both_methods("1e-2"));
+  REQUIRE(place.run().status == 0);
+  const auto before = place.ask("table", {"--as", "csv"});
+  REQUIRE(run_atelier({"reindex", "--store", place.store()}).status == 0);
+  CHECK(place.ask("table", {"--as", "csv"}).out == before.out);
+}
+
+TEST_CASE("With learning rate 0 a trained row equals the untrained one exactly", "[study]") {
+  const StudyPlace place(both_methods("0.0"), "checkpoints: {textual_inversion: [0, 4], textreg: [0, 6]}");
+  const auto done = place.run();
+  INFO(done.err);
+  REQUIRE(done.status == 0);
+  const auto table = json::parse(place.ask("table", {"--as", "json"}).out);
+  std::map<std::string, std::vector<json>> rows;  // method -> cells of each checkpoint
+  for (const auto& row : table["rows"]) {
+    if (row["kind"] != "method") continue;
+    json values = json::array();
+    for (const auto& cell : row["cells"]) values.push_back(cell["mean"]);
+    rows[row["axes"]["method"]].push_back(values);
+  }
+  REQUIRE(rows.size() == 2);
+  for (const auto& [method, cells] : rows) {
+    INFO(method);
+    REQUIRE(cells.size() == 2);
+    CHECK(cells[0] == cells[1]);
+    CHECK_FALSE(cells[0][0].is_null());
+  }
+}
+
+TEST_CASE("A sweep over an option of the second stage trains the first one once", "[study]") {
+  const StudyPlace place(both_methods("1e-2"),
+                         "sweep: [{when: {method: textreg}, grid: {text_reg_beta_weight: [0.01, 0.1]}}]");
+  const auto plan = json::parse(place.command("plan", {"--json"}).out);
+  int first_stage = 0, second_stage = 0;
+  for (const auto& job : plan["jobs"]) {
+    if (job["kind"] != "train") continue;
+    if (job["needs"].empty() && job["runs"].size() == 2) ++first_stage;
+    if (!job["needs"].empty()) ++second_stage;
+  }
+  CHECK(first_stage == 1);
+  CHECK(second_stage == 2);
+}
+
+TEST_CASE("A study with faults starts nothing and lists them all", "[study]") {
+  const StudyPlace place(both_methods("1e-2"), "evalute: [ti_code]\nseed: x");
+  const auto refused = place.run();
+  CHECK(refused.status == 2);
+  CHECK_THAT(refused.err, Catch::Contains("evalute") && Catch::Contains("seed"));
+}
