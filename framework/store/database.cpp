@@ -8,6 +8,8 @@
 namespace atelier {
 namespace {
 
+constexpr int kReadPatience = 5000;  // ms; a reader waits only for a log that is being recovered
+
 Value column(sqlite3_stmt* statement, int i) {
   switch (sqlite3_column_type(statement, i)) {
     case SQLITE_INTEGER:
@@ -58,6 +60,7 @@ Database::Database(std::filesystem::path file) : file_(std::move(file)) {
   const int code = sqlite3_open_v2(file_.c_str(), &handle_, kFlags, nullptr);
   if (code == SQLITE_OK) {
     sqlite3_extended_result_codes(handle_, 1);
+    sqlite3_busy_timeout(handle_, kReadPatience);
     return;
   }
   const std::string why = sqlite3_errstr(code);
@@ -121,6 +124,7 @@ std::vector<Row> Database::run(const std::string& sql, const Row& parameters) {
 bool Database::begin(int wait_ms) {
   sqlite3_busy_timeout(handle_, wait_ms);
   const int code = sqlite3_exec(handle_, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr);
+  sqlite3_busy_timeout(handle_, kReadPatience);
   if ((code & 0xff) == SQLITE_BUSY) return false;
   if (code != SQLITE_OK) fail(code, "BEGIN IMMEDIATE");
   return true;

@@ -1,5 +1,6 @@
 #include "framework/store/index.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/magic.h>
 #include <sys/vfs.h>
@@ -9,6 +10,7 @@
 #include <array>
 #include <cstdlib>
 #include <ctime>
+#include <optional>
 
 #include "framework/core/error.h"
 #include "framework/store/ingest.h"
@@ -60,7 +62,8 @@ std::string literal(const Value& value) {
 }  // namespace
 
 fs::path Index::file_of(const Store& store) {
-  if (!on_network(store.root()) && ::access(store.root().c_str(), W_OK) == 0) return store.root() / "index.sqlite";
+  const bool writable = ::faccessat(AT_FDCWD, store.root().c_str(), W_OK | X_OK, AT_EACCESS) == 0;
+  if (writable && !on_network(store.root())) return store.root() / "index.sqlite";
   return state_folder() / (store.id() + ".sqlite");
 }
 
@@ -68,51 +71,67 @@ Index::Index(const Store& store, fs::path file)
     : store_(store), file_(file.empty() ? file_of(store) : std::move(file)) {
   std::error_code fault;
   fs::create_directories(file_.parent_path(), fault);
-  try {
+  mend([this] {
     open();
-    refresh();
-  } catch (const DatabaseDamaged& damage) {
-    messages_.push_back(fmt::format("{}: rebuilt, because it was damaged: {}", file_.string(), damage.what()));
-    rebuild();
-  }
+    ingest_new(0);
+  });
 }
+
+void Index::mend(const std::function<void()>& work) {
+  try {
+    return work();
+  } catch (const DatabaseDamaged& damage) {
+    tell(fmt::format("{}: rebuilt, because it was damaged: {}", file_.string(), damage.what()));
+  }
+  rebuild();
+}
+
+FileDescriptor Index::lock_making() const { return lock_file(file_.string() + ".lock", true); }
 
 void Index::open() {
   database_ = std::make_unique<Database>(file_);
+  if (is_empty(*database_)) {
+    const auto lock = lock_making();
+    make();
+  }
+  database_->script("PRAGMA synchronous = NORMAL; PRAGMA cell_size_check = ON");
+  if (has_schema(*database_)) return;
+  tell(fmt::format("{}: rebuilt, because another version made it", file_.string()));
+  rebuild();
+}
+
+/// Under the lock of making; another process may have been faster. The log's mode comes first: changing it later would
+/// need a moment without readers.
+void Index::make() {
+  database_->script("PRAGMA journal_mode = WAL");
   if (!database_->begin(kPatience)) {
     throw Error({.where = file_.string(), .found = "locked by another process", .expected = "the lock within 5 s"});
   }
-  const bool fresh = is_empty(*database_);
-  const bool ours = fresh || has_schema(*database_);
-  if (fresh) create_schema(*database_);
+  if (is_empty(*database_)) create_schema(*database_);
   database_->commit();
-  if (!ours) {
-    messages_.push_back(fmt::format("{}: rebuilt, because another version made it", file_.string()));
-    return rebuild();
-  }
-  database_->script("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cell_size_check = ON");
 }
 
 void Index::rebuild() {
   database_.reset();
-  const auto lock = lock_file(file_.string() + ".lock", true);
+  const auto lock = lock_making();
   remove_database(file_);
-  open();
-  ingest_all(kPatience);
+  database_ = std::make_unique<Database>(file_);
+  make();
+  database_->script("PRAGMA synchronous = NORMAL; PRAGMA cell_size_check = ON");
+  ingest_new(kPatience);
 }
 
 bool Index::refresh() {
-  if (!database_->begin(0)) {
+  bool fresh = true;
+  mend([&] { fresh = ingest_new(0); });
+  return fresh;
+}
+
+bool Index::ingest_new(int wait_ms) {
+  if (!database_->begin(wait_ms)) {
     tell_age();
     return false;
   }
-  database_->rollback();
-  ingest_all(0);
-  return true;
-}
-
-void Index::ingest_all(int wait_ms) {
-  if (!database_->begin(wait_ms)) return tell_age();
   try {
     ingest(*database_, store_);
     database_->run("INSERT OR REPLACE INTO fact VALUES ('ingested_at', ?)", {fmt::format("{}", std::time(nullptr))});
@@ -122,31 +141,31 @@ void Index::ingest_all(int wait_ms) {
     throw;
   }
   tell_damage();
+  return true;
+}
+
+void Index::tell(std::string message) {
+  if (std::ranges::find(messages_, message) == messages_.end()) messages_.push_back(std::move(message));
 }
 
 void Index::tell_age() {
   const auto rows = database_->run("SELECT value FROM fact WHERE name = 'ingested_at'");
   const std::string age =
       rows.empty() ? "empty" : fmt::format("{} s old", std::time(nullptr) - std::atoll(text_of(rows[0][0]).c_str()));
-  messages_.push_back(
-      fmt::format("{}: another process is bringing it up to date; this view is {}", file_.string(), age));
+  tell(fmt::format("{}: another process is bringing it up to date; this view is {}", file_.string(), age));
 }
 
 void Index::tell_damage() {
   const auto rows = database_->run("SELECT place, text FROM damage ORDER BY place LIMIT 5");
-  for (const auto& row : rows) messages_.push_back(fmt::format("{}: {}", text_of(row[0]), text_of(row[1])));
+  for (const auto& row : rows) tell(fmt::format("{}: {}", text_of(row[0]), text_of(row[1])));
   const auto all = integer_of(database_->run("SELECT count(*) FROM damage")[0][0]);
-  if (all > 5) messages_.push_back(fmt::format("and {} more damaged places; `atelier verify` lists them", all - 5));
+  if (all > 5) tell(fmt::format("and {} more damaged places; `atelier verify` lists them", all - 5));
 }
 
 std::vector<Row> Index::query(const std::string& sql, const Row& parameters) {
-  try {
-    return database_->run(sql, parameters);
-  } catch (const DatabaseDamaged& damage) {
-    messages_.push_back(fmt::format("{}: rebuilt, because it was damaged: {}", file_.string(), damage.what()));
-  }
-  rebuild();
-  return database_->run(sql, parameters);
+  std::optional<std::vector<Row>> rows;
+  mend([&] { rows = database_->run(sql, parameters); });
+  return rows ? *std::move(rows) : database_->run(sql, parameters);
 }
 
 std::string Index::dump() {

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "framework/core/file_descriptor.h"
 #include "framework/store/database.h"
 #include "framework/store/store.h"
 
@@ -37,7 +39,12 @@ class Index {
 
  private:
   void open();
-  void ingest_all(int wait_ms);
+  void make();
+  [[nodiscard]] FileDescriptor lock_making() const;
+  /// Does `work`; when the file turns out to be damaged, makes it anew instead.
+  void mend(const std::function<void()>& work);
+  bool ingest_new(int wait_ms);
+  void tell(std::string message);
   void tell_age();
   void tell_damage();
 

@@ -44,13 +44,16 @@ std::map<std::string, std::int64_t> seen(Database& database, const std::string& 
 
 std::size_t ingest_manifests(Database& database, const Store& store) {
   const auto known = seen(database, "SELECT manifest FROM study");
+  const auto files = files_of(store.root() / "manifests", ".json");
   std::size_t count = 0;
-  for (const auto& [digest, inode] : files_of(store.root() / "manifests", ".json")) {
+  for (const auto& [digest, unused] : known) {
+    if (!files.contains(digest)) forget_manifest(database, digest);
+  }
+  for (const auto& [digest, inode] : files) {
     if (known.contains(digest)) continue;
     const auto place = "manifests/" + digest + ".json";
     try {
       ingest_manifest(database, digest, store.manifest(digest));
-      database.run("DELETE FROM damage WHERE place = ?", {place});
       ++count;
     } catch (const Error& error) {
       note_damage(database, place, error.what());
@@ -61,8 +64,14 @@ std::size_t ingest_manifests(Database& database, const Store& store) {
 
 std::size_t ingest_keys(Database& database, const Store& store) {
   const auto known = seen(database, "SELECT key, inode FROM ingested_key");
+  const auto files = files_of(store.root() / "keys", ".json");
   std::size_t count = 0;
-  for (const auto& [key, inode] : files_of(store.root() / "keys", ".json")) {
+  for (const auto& [key, unused] : known) {
+    if (files.contains(key)) continue;
+    forget_record(database, key);
+    database.run("DELETE FROM ingested_key WHERE key = ?", {key});
+  }
+  for (const auto& [key, inode] : files) {
     const auto old = known.find(key);
     if (old != known.end() && old->second == inode) continue;  // a record that grows gets another inode
     const auto place = "keys/" + key + ".json";
@@ -71,7 +80,6 @@ std::size_t ingest_keys(Database& database, const Store& store) {
       if (!record) continue;  // gc was faster
       ingest_record(database, store, *record);
       database.run("INSERT OR REPLACE INTO ingested_key VALUES (?, ?)", {key, inode});
-      database.run("DELETE FROM damage WHERE place = ?", {place});
       ++count;
     } catch (const Error& error) {
       note_damage(database, place, error.what());
@@ -137,6 +145,8 @@ const Json& object_member(const Json& json, const char* name) {
 }
 
 std::size_t ingest(Database& database, const Store& store) {
+  // Files that could not be read are tried again each time; a spool's lines are not.
+  database.run("DELETE FROM damage WHERE place NOT LIKE 'spool/%'");
   return ingest_manifests(database, store) + ingest_keys(database, store) + ingest_spools(database, store);
 }
 

@@ -16,10 +16,11 @@ Value number(const Json& json) { return json.is_number() ? Value(json.get<double
 void ingest_runs(Database& database, const std::string& digest, const Json& manifest) {
   std::int64_t position = 0;
   for (const auto& run : list_member(manifest, "runs")) {
-    database.run("INSERT OR REPLACE INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                 {digest, text_member(run, "id"), position++, text_member(run, "method"), text_member(run, "concept"),
-                  integer_member(run, "seed"), integer_member(run, "checkpoint"), text_member(run, "preset"),
-                  text_member(run, "label"), json_member(run, "options"), json_member(run, "row")});
+    database.run(
+        "INSERT OR REPLACE INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        {digest, text_of(text_member(run, "id")), position++, text_member(run, "method"), text_member(run, "concept"),
+         integer_member(run, "seed"), integer_member(run, "checkpoint"), text_member(run, "preset"),
+         text_member(run, "label"), json_member(run, "options"), json_member(run, "row")});
   }
 }
 
@@ -37,61 +38,61 @@ void ingest_outputs(Database& database, const std::string& digest, const Json& j
   std::int64_t position = 0;
   for (const auto& output : list_member(job, "outputs")) {
     const auto seeds = list_member(output, "seeds");
-    database.run(
-        "INSERT OR REPLACE INTO stage_output VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        {digest, integer_member(job, "id"), position++, text_member(output, "key"), integer_member(output, "step"),
-         text_member(output, "prompt_id"), protocol_of(job, output), seeds.empty() ? Value() : integer(seeds.size())});
+    database.run("INSERT OR REPLACE INTO stage_output VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                 {digest, integer_of(integer_member(job, "id")), position++, text_of(text_member(output, "key")),
+                  integer_member(output, "step"), text_member(output, "prompt_id"), protocol_of(job, output),
+                  seeds.empty() ? Value() : integer(seeds.size())});
   }
 }
 
 void ingest_images(Database& database, const KeyRecord& record) {
   std::size_t k = 0;
   for (const auto& seed : list_member(record.description, "seeds")) {
-    database.run("INSERT INTO image VALUES (?, ?, ?, ?)",
+    database.run("INSERT OR REPLACE INTO image VALUES (?, ?, ?, ?)",
                  {record.key, integer(k++), text_member(record.description, "prompt"),
                   seed.is_number_integer() ? Value(seed.get<std::int64_t>()) : Value()});
   }
 }
 
 void ingest_pairs(Database& database, const std::string& key, const Json& image) {
-  const auto prompt = text_member(image, "prompt");
-  const auto k = integer_member(image, "k");
+  const Value prompt = text_of(text_member(image, "prompt"));
+  const Value k = integer_of(integer_member(image, "k"));
   for (const auto& [encoder, values] : object_member(image, "pair_scores").items()) {
     std::size_t reference = 0;
     if (!values.is_array()) continue;  // a picture that was not scored
     for (const auto& value : values) {
-      database.run("INSERT INTO pair_score VALUES (?, ?, ?, ?, ?, ?)",
+      database.run("INSERT OR REPLACE INTO pair_score VALUES (?, ?, ?, ?, ?, ?)",
                    {key, encoder, prompt, k, integer(reference++), number(value)});
     }
   }
   for (const auto& [encoder, value] : object_member(image, "text_scores").items()) {
-    database.run("INSERT INTO text_score VALUES (?, ?, ?, ?, ?)", {key, encoder, prompt, k, number(value)});
+    database.run("INSERT OR REPLACE INTO text_score VALUES (?, ?, ?, ?, ?)", {key, encoder, prompt, k, number(value)});
   }
 }
 
 void ingest_score(Database& database, const KeyRecord& record, const Json& table) {
   const auto& key = record.key;
-  database.run("INSERT INTO score VALUES (?, ?, ?, ?, ?)",
+  database.run("INSERT OR REPLACE INTO score VALUES (?, ?, ?, ?, ?)",
                {key, text_member(table, "protocol"), json_member(record.description, "protocol"),
                 json_member(record.description, "encoders"), json_member(table, "references")});
   std::map<std::string, Value> roles;
   for (const auto& set : list_member(table, "sets")) {
-    const auto prompt = text_member(set, "prompt");
+    const Value prompt = text_of(text_member(set, "prompt"));
     roles[text_of(prompt)] = text_member(set, "role");
     for (const auto& [name, value] : object_member(set, "scores").items()) {
-      database.run("INSERT INTO set_score VALUES (?, ?, ?, ?, ?, ?)",
+      database.run("INSERT OR REPLACE INTO set_score VALUES (?, ?, ?, ?, ?, ?)",
                    {key, prompt, name, text_member(set, "role"), text_member(set, "text"), number(value)});
     }
   }
   for (const auto& image : list_member(table, "images")) {
-    database.run(
-        "INSERT INTO scored_image VALUES (?, ?, ?, ?, ?, ?, ?)",
-        {key, text_member(image, "prompt"), integer_member(image, "k"), roles[text_of(text_member(image, "prompt"))],
-         integer_member(image, "seed"), text_member(image, "sha256"), text_member(image, "status")});
+    const auto prompt = text_of(text_member(image, "prompt"));
+    database.run("INSERT OR REPLACE INTO scored_image VALUES (?, ?, ?, ?, ?, ?, ?)",
+                 {key, prompt, integer_of(integer_member(image, "k")), roles[prompt], integer_member(image, "seed"),
+                  text_member(image, "sha256"), text_member(image, "status")});
     ingest_pairs(database, key, image);
   }
   for (const auto& [name, value] : object_member(table, "anchors").items()) {
-    database.run("INSERT INTO anchor VALUES (?, ?, ?)", {key, name, number(value)});
+    database.run("INSERT OR REPLACE INTO anchor VALUES (?, ?, ?)", {key, name, number(value)});
   }
 }
 
@@ -103,13 +104,6 @@ Json read_object(const Store& store, const std::string& digest) {
                .found = "an object whose bytes do not fit its name",
                .expected = "the bytes that were published",
                .advice = "run `atelier verify`"});
-}
-
-void forget(Database& database, const std::string& key) {
-  for (const char* table :
-       {"artifact", "image", "score", "scored_image", "pair_score", "text_score", "set_score", "anchor"}) {
-    database.run(std::string("DELETE FROM ") + table + " WHERE key = ?", {key});
-  }
 }
 
 /// One line about what went wrong: a worker writes the parts of its Error with their line, others the line alone.
@@ -135,14 +129,27 @@ void ingest_attempt(Database& database, const Json& event) {
 
 }  // namespace
 
+void forget_manifest(Database& database, const std::string& digest) {
+  for (const char* table : {"study", "run", "stage", "stage_output", "stage_run"}) {
+    database.run(std::string("DELETE FROM ") + table + " WHERE manifest = ?", {digest});
+  }
+}
+
+void forget_record(Database& database, const std::string& key) {
+  for (const char* table :
+       {"artifact", "image", "score", "scored_image", "pair_score", "text_score", "set_score", "anchor"}) {
+    database.run(std::string("DELETE FROM ") + table + " WHERE key = ?", {key});
+  }
+}
+
 void ingest_manifest(Database& database, const std::string& digest, const Json& manifest) {
   database.run(
-      "INSERT INTO study VALUES (?, ?, ?, ?, ?, ?)",
+      "INSERT OR REPLACE INTO study VALUES (?, ?, ?, ?, ?, ?)",
       {digest, text_of(text_member(manifest, "study")), text_member(manifest, "yaml"),
        json_member(manifest, "overrides"), json_member(manifest, "protocols"), json_member(manifest, "tables")});
   ingest_runs(database, digest, manifest);
   for (const auto& job : list_member(manifest, "jobs")) {
-    const auto id = integer_member(job, "id");
+    const Value id = integer_of(integer_member(job, "id"));
     database.run("INSERT OR REPLACE INTO stage VALUES (?, ?, ?, ?, ?)",
                  {digest, id, text_member(job, "kind"), json_member(job, "needs"), text_member(job, "base")});
     for (const auto& run : list_member(job, "runs")) {
@@ -181,10 +188,10 @@ void ingest_event(Database& database, const Json& event) {
 void ingest_record(Database& database, const Store& store, const KeyRecord& record) {
   const auto kind = text_of(text_member(record.description, "kind"));
   const Json table = kind == "score" ? read_object(store, record.object) : Json();
-  forget(database, record.key);
+  forget_record(database, record.key);
   const Json& summary = record.summary;
   database.run(
-      "INSERT INTO artifact VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "INSERT OR REPLACE INTO artifact VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       {record.key, kind, record.object, record.description.dump(), summary.dump(), Json(record.divergent).dump(),
        text_member(summary, "losses"), real_member(summary, "final_loss"), real_member(summary, "seconds"),
        integer_member(summary, "trained_parameters"), integer_member(summary, "bytes")});

@@ -12,6 +12,9 @@ void ingest_manifest(Database& database, const std::string& digest, const Json& 
 void ingest_event(Database& database, const Json& event);
 /// Replaces all rows of the key.
 void ingest_record(Database& database, const Store& store, const KeyRecord& record);
+// What gc or the user removed.
+void forget_manifest(Database& database, const std::string& digest);
+void forget_record(Database& database, const std::string& key);
 
 // Members of foreign JSON as values: NULL where one is missing or of another type.
 [[nodiscard]] Value text_member(const Json& json, const char* name);
