@@ -28,6 +28,8 @@ class Child {
 
   [[nodiscard]] pid_t pid() const { return pid_; }
   void kill() const { ::kill(pid_, SIGKILL); }
+  /// Somebody else waited for it.
+  void release() { pid_ = -1; }
   /// The exit code; 128 + n after signal n.
   int wait() {
     int status = 0;
