@@ -36,4 +36,20 @@ Json parse_checked_line(std::string_view line, const std::string& where) {
   return parse_json(text, where);
 }
 
+Json with_sum(Json object) {
+  object["sum"] = sum_of(object.dump(-1, ' ', false, Json::error_handler_t::replace));
+  return object;
+}
+
+void check_sum(const Json& object, const std::string& where) {
+  if (!object.is_object() || !object.contains("sum")) return;
+  Json rest = object;
+  rest.erase("sum");
+  if (with_sum(std::move(rest)) == object) return;
+  throw Error({.where = where,
+               .found = "content that does not fit its checksum",
+               .expected = "the text that was written",
+               .advice = "run `atelier verify`"});
+}
+
 }  // namespace atelier

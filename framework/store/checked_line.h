@@ -14,4 +14,9 @@ namespace atelier {
 /// The object, without "sum". `line` has no newline. Throws Error that says what is wrong with the line.
 [[nodiscard]] Json parse_checked_line(std::string_view line, const std::string& where);
 
+/// The object with a member "sum" over its others, for files that are written once.
+[[nodiscard]] Json with_sum(Json object);
+/// Throws Error when the object has a "sum" that does not fit its other members.
+void check_sum(const Json& object, const std::string& where);
+
 }  // namespace atelier

@@ -90,11 +90,12 @@ void sync_folder(const std::filesystem::path& folder) {
   if (opened) ::fsync(opened.get());
 }
 
-FileDescriptor lock_file(const std::filesystem::path& path, bool wait) {
+FileDescriptor lock_file(const std::filesystem::path& path, bool wait, LockMode mode) {
+  const int operation = (mode == LockMode::shared ? LOCK_SH : LOCK_EX) | (wait ? 0 : LOCK_NB);
   while (true) {
     FileDescriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
     if (!file) fail_in_store(path, "open this lock", errno);
-    while (::flock(file.get(), wait ? LOCK_EX : LOCK_EX | LOCK_NB) != 0) {
+    while (::flock(file.get(), operation) != 0) {
       if (errno == EWOULDBLOCK) return {};
       if (errno != EINTR) fail_in_store(path, "take this lock", errno);
     }

@@ -27,8 +27,10 @@ void make_folder(const std::filesystem::path& folder);
 /// So that the names made in it survive a power cut. File systems that cannot are let be.
 void sync_folder(const std::filesystem::path& folder);
 
-/// Waits for an exclusive lock on the file, which is made when it is missing, and again when another process removed it
-/// meanwhile. Empty with `wait == false` when somebody else holds it.
-[[nodiscard]] FileDescriptor lock_file(const std::filesystem::path& path, bool wait);
+enum class LockMode { exclusive, shared };
+/// Waits for a lock on the file, which is made when it is missing, and again when another process removed it meanwhile.
+/// Empty with `wait == false` when somebody else holds it.
+[[nodiscard]] FileDescriptor lock_file(const std::filesystem::path& path, bool wait,
+                                       LockMode mode = LockMode::exclusive);
 
 }  // namespace atelier

@@ -10,6 +10,7 @@
 #include "framework/core/atomic_file.h"
 #include "framework/core/digest.h"
 #include "framework/core/error.h"
+#include "framework/store/checked_line.h"
 #include "framework/store/names.h"
 #include "framework/store/publishing.h"
 #include "framework/store/store_folder.h"
@@ -142,10 +143,21 @@ void Store::add_divergent(const KeyRecord& record) const {
 }
 
 std::optional<KeyLock> Store::lock(std::string_view key, bool wait) const {
-  auto file = lock_file(root_ / "keys" / (checked_digest(key, "key") + ".lock"), wait);
+  const auto path = root_ / "keys" / (checked_digest(key, "key") + ".lock");
+  auto use = lock_file(use_lock_path(), wait, LockMode::shared);
+  if (!use) return std::nullopt;
+  auto file = lock_file(path, wait);
   if (!file) return std::nullopt;
-  return KeyLock(std::move(file));
+  return KeyLock(std::move(file), std::move(use));
 }
+
+std::optional<KeyLock> Store::lock_against_use() const {
+  auto use = lock_file(use_lock_path(), false);
+  if (!use) return std::nullopt;
+  return KeyLock({}, std::move(use));
+}
+
+fs::path Store::use_lock_path() const { return root_ / "keys" / ".use.lock"; }
 
 fs::path Store::snapshot_path(std::string_view key) const { return root_ / "snapshots" / checked_digest(key, "key"); }
 
@@ -172,11 +184,16 @@ Json Store::manifest(std::string_view digest) const {
 }
 
 Json to_json(const KeyRecord& record) {
-  return {{"schema", "atelier.key/1"}, {"key", record.key},         {"description", record.description},
-          {"object", record.object},   {"summary", record.summary}, {"divergent", record.divergent}};
+  return with_sum({{"schema", "atelier.key/1"},
+                   {"key", record.key},
+                   {"description", record.description},
+                   {"object", record.object},
+                   {"summary", record.summary},
+                   {"divergent", record.divergent}});
 }
 
 KeyRecord key_record(const Json& json, const std::string& where) {
+  check_sum(json, where);
   try {
     KeyRecord record{.key = json.at("key").get<std::string>(),
                      .description = json.at("description"),

@@ -23,10 +23,10 @@ struct KeyRecord {
 /// A lock that the kernel releases when its owner dies.
 class KeyLock {
  public:
-  explicit KeyLock(FileDescriptor file) : file_(std::move(file)) {}
+  KeyLock(FileDescriptor file, FileDescriptor use) : use_(std::move(use)), file_(std::move(file)) {}
 
  private:
-  FileDescriptor file_;
+  FileDescriptor use_, file_;
 };
 
 /// The folder in which everything is kept: `objects/` by digest, `keys/`, `spool/`, `snapshots/`, `manifests/` (design
@@ -58,8 +58,10 @@ class Store {
   /// First wins. Throws Error when the key is not that of the description or the object is not here. When the key leads
   /// to other bytes already, both are kept and `record.divergent` of the file grows. Returns false in that case.
   bool publish(const KeyRecord& record) const;
-  /// Waits; `nullopt` with `wait == false` when another process holds it.
+  /// Waits; `nullopt` with `wait == false` when another process holds it, or removes things from the store.
   [[nodiscard]] std::optional<KeyLock> lock(std::string_view key, bool wait) const;
+  /// For who removes things: as long as it is held, nobody gets the lock of a key. `nullopt` when somebody has one.
+  [[nodiscard]] std::optional<KeyLock> lock_against_use() const;
 
   // Work in progress.
   /// snapshots/<key>, which its owner replaces atomically and removes; nothing is made here.
@@ -73,6 +75,7 @@ class Store {
  private:
   Store(std::filesystem::path root, std::string id) : root_(std::move(root)), id_(std::move(id)) {}
   [[nodiscard]] std::filesystem::path key_path(std::string_view key) const;
+  [[nodiscard]] std::filesystem::path use_lock_path() const;
   void place(const std::filesystem::path& sealed, const std::string& digest) const;
   void add_divergent(const KeyRecord& record) const;
 

@@ -10,6 +10,7 @@
 
 #include "framework/core/error.h"
 #include "framework/core/json.h"
+#include "framework/store/checked_line.h"
 #include "framework/store/names.h"
 #include "framework/store/publishing.h"
 
@@ -45,9 +46,8 @@ void make_root(const fs::path& root) {
 
 /// First wins, so that two processes that make one store agree on its id.
 void make_version_file(const fs::path& root) {
-  const Json content{{"schema", fmt::format("{}{}", kSchema, kVersion)}, {"id", random_hex(16)}};
   const auto temporary = root / "tmp" / temporary_name();
-  write_new_file(temporary, pretty_json(content));
+  write_new_file(temporary, store_file_text(random_hex(16)));
   static_cast<void>(link_new(temporary, version_file(root)));
   ::unlink(temporary.c_str());
   sync_folder(root);
@@ -63,6 +63,10 @@ void make_version_file(const fs::path& root) {
 }
 
 }  // namespace
+
+std::string store_file_text(const std::string& id) {
+  return pretty_json(with_sum({{"schema", fmt::format("{}{}", kSchema, kVersion)}, {"id", id}}));
+}
 
 std::string make_store_folder(const fs::path& root) {
   make_root(root);
@@ -89,6 +93,7 @@ std::string read_store_id(const fs::path& root) {
     return found != content.end() && found->is_string() ? found->get<std::string>() : std::string{};
   };
   if (text("schema") != fmt::format("{}{}", kSchema, kVersion)) fail_version(root, text("schema"));
+  check_sum(content, version_file(root).string());
   const auto id = text("id");
   const bool plain = id.size() == 32 && id.find_first_not_of("0123456789abcdef") == std::string::npos;
   if (plain) return id;

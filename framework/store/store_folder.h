@@ -18,4 +18,7 @@ inline constexpr std::array<std::string_view, 6> kStoreFolders{"objects",   "key
 /// The id in <root>/store.json. Throws Error when there is none or it is of another version.
 [[nodiscard]] std::string read_store_id(const std::filesystem::path& root);
 
+/// The whole text of the store.json of a store with that id.
+[[nodiscard]] std::string store_file_text(const std::string& id);
+
 }  // namespace atelier

@@ -58,7 +58,7 @@ std::vector<double> probe(const Locked& entry) {
   return values;
 }
 
-json installed_methods() { return json::parse(run_atelier({"plugins", "--json"}).out)["plugins"]; }
+json installed_methods() { return json::parse(run_atelier(std::vector<std::string>{"plugins", "--json"}).out)["plugins"]; }
 
 int numerics_of(const json& methods, const std::string& method, const std::string& stage) {
   for (const auto& plugin : methods) {

@@ -63,7 +63,7 @@ TEST_CASE("A plugin of another ABI is refused by name before anything starts, an
           "[study][foreign]") {
   const WithPlugin installed("foreign_wrong_api");
   CHECK_FALSE(installed.described());
-  CHECK_THAT(run_atelier({"plugins"}).out, Catch::Contains("textual_inversion"));
+  CHECK_THAT(run_atelier(std::vector<std::string>{"plugins"}).out, Catch::Contains("textual_inversion"));
   const StudyPlace place(beside_a_sound_one("foreign_wrong_api"));
   const auto refused = place.run();
   CHECK(refused.status == 2);

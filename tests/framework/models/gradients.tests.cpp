@@ -86,12 +86,15 @@ void check_family(const std::string& family, bool checkpoint) {
     gradients["grad.0." + name] = parameter.grad();
     squares = squares + parameter.grad().pow(2).sum();
   }
+  const double whole = reference.out.at("grad_norm.0.unet").item<double>();
   std::size_t compared = 0;
   for (const auto& [name, expected] : reference.out) {
     if (!name.starts_with("grad.0.unet.")) continue;
     INFO(name);
     REQUIRE(gradients.contains(name));
-    CHECK(deviation(gradients.at(name), expected) < kTolerance);
+    // Over one position softmax is constant: that gradient is 0 up to the rounding of the whole.
+    const double scale = std::max(expected.norm().item<double>(), 1e-6 * whole);
+    CHECK((gradients.at(name) - expected).norm().item<double>() < kTolerance * scale);
     ++compared;
   }
   CHECK(compared > 10);
