@@ -19,6 +19,7 @@ void add_probe_resize(CLI::App& parent, Action& action);
 void add_concepts(CLI::App& parent, Action& action);
 void add_diff(CLI::App& parent, Action& action);
 void add_export(CLI::App& parent, Action& action);
+void add_gc(CLI::App& parent, Action& action);
 void add_logs(CLI::App& parent, Action& action);
 void add_new_plugin(CLI::App& parent, Action& action);
 void add_plan(CLI::App& parent, Action& action);
@@ -29,6 +30,7 @@ void add_show(CLI::App& parent, Action& action);
 void add_status(CLI::App& parent, Action& action);
 void add_table(CLI::App& parent, Action& action);
 void add_train(CLI::App& parent, Action& action);
+void add_verify(CLI::App& parent, Action& action);
 void add_doctor(CLI::App& parent, Action& action);
 /// Completion describes the finished tree, so it takes the root.
 void add_completion(CLI::App& root, Action& action);

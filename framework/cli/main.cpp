@@ -51,7 +51,9 @@ void add_commands(CLI::App& root, Action& action) {
   add_plugins(root, action);
   add_new_plugin(root, action);
   add_concepts(root, action);
+  add_verify(root, action);
   add_reindex(root, action);
+  add_gc(root, action);
   add_doctor(root, action);
   add_completion(root, action);
   name_groups(root);

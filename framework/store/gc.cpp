@@ -1,0 +1,161 @@
+#include "framework/store/gc.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "framework/core/error.h"
+#include "framework/store/names.h"
+#include "framework/store/publishing.h"
+#include "framework/store/references.h"
+
+namespace atelier {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Whether the maker of a temporary lives is known on its own machine alone. While nobody holds a lock, one that was
+/// not touched for this long belongs to nobody.
+constexpr auto kForeignAge = std::chrono::hours(24);
+
+std::vector<fs::path> entries_of(const fs::path& folder) {
+  std::vector<fs::path> entries;
+  for (const auto& entry : fs::directory_iterator(folder)) entries.push_back(entry.path());
+  std::ranges::sort(entries);  // so that a dry run and the run say the same
+  return entries;
+}
+
+std::uintmax_t size_of(const fs::path& path) {
+  std::error_code gone;
+  if (!fs::is_directory(path, gone)) {
+    const auto size = fs::file_size(path, gone);
+    return gone ? 0 : size;
+  }
+  std::uintmax_t sum = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(path))
+    sum += entry.is_regular_file() ? entry.file_size() : 0;
+  return sum;
+}
+
+class Collection {
+ public:
+  Collection(const Store& store, bool dry_run) : store_(store), dry_run_(dry_run) {}
+
+  GcReport report();
+
+ private:
+  void find_needed();
+  void need_inputs();
+  void remove(const fs::path& path);
+  void remove_keys();
+  void remove_objects();
+  void remove_snapshots();
+  void remove_temporaries();
+
+  const Store& store_;
+  const bool dry_run_;
+  std::set<std::string> needed_;   // digests: keys among them
+  std::set<std::string> objects_;  // what needed keys lead to
+  GcReport report_;
+};
+
+void Collection::find_needed() {
+  for (const auto& file : entries_of(store_.root() / "manifests")) {
+    const auto digest = file.stem().string();
+    if (file.extension() == ".json" && is_digest(digest)) collect_digests(store_.manifest(digest), needed_);
+  }
+  need_inputs();
+}
+
+/// The descriptions of needed keys name the keys they were made from. Throws Error for a record that is damaged.
+void Collection::need_inputs() {
+  std::set<std::string> seen;
+  std::vector<std::string> open(needed_.begin(), needed_.end());
+  while (!open.empty()) {
+    const auto key = open.back();
+    open.pop_back();
+    if (!seen.insert(key).second) continue;
+    const auto record = store_.find(key);
+    if (!record) continue;
+    objects_.merge(objects_of(*record));
+    collect_digests(record->summary, objects_);
+    std::set<std::string> inputs;
+    collect_digests(record->description, inputs);
+    open.insert(open.end(), inputs.begin(), inputs.end());
+    needed_.merge(inputs);
+  }
+}
+
+void Collection::remove(const fs::path& path) {
+  const auto bytes = size_of(path);
+  if (!dry_run_) {
+    std::error_code fault;
+    fs::remove_all(path, fault);
+    if (fault) fail_in_store(path, "remove", fault.value());
+  }
+  report_.removed.push_back({path.lexically_relative(store_.root()).string(), bytes});
+  report_.bytes += bytes;
+}
+
+void Collection::remove_keys() {
+  for (const auto& path : entries_of(store_.root() / "keys")) {
+    const auto key = path.stem().string();
+    const bool ours = path.extension() == ".json" || path.extension() == ".lock";
+    if (ours && is_digest(key) && !needed_.contains(key)) remove(path);
+  }
+  if (!dry_run_) sync_folder(store_.root() / "keys");  // a key must not outlive its object
+}
+
+void Collection::remove_objects() {
+  for (const auto& folder : entries_of(store_.root() / "objects")) {
+    if (!fs::is_directory(folder)) continue;
+    for (const auto& path : entries_of(folder)) {
+      const auto digest = folder.filename().string() + path.filename().string();
+      if (is_digest(digest) && !objects_.contains(digest)) remove(path);
+    }
+  }
+}
+
+/// Who writes one holds the lock of its key, so that what is left beside them was left by the dead.
+void Collection::remove_snapshots() {
+  for (const auto& path : entries_of(store_.root() / "snapshots")) {
+    const auto key = path.filename().string();
+    if (!is_digest(key) || !needed_.contains(key) || store_.find(key)) remove(path);
+  }
+}
+
+void Collection::remove_temporaries() {
+  for (const auto& path : entries_of(store_.root() / "tmp")) {
+    const auto owner = owner_of_temporary(path.filename().string());
+    std::error_code gone;
+    const auto written = fs::last_write_time(path, gone);
+    if (gone || owner == Owner::alive) continue;
+    if (owner == Owner::dead || fs::file_time_type::clock::now() - written > kForeignAge) remove(path);
+  }
+}
+
+GcReport Collection::report() {
+  find_needed();
+  remove_keys();
+  remove_objects();
+  remove_snapshots();
+  remove_temporaries();
+  return std::move(report_);
+}
+
+}  // namespace
+
+GcReport collect_garbage(const Store& store, bool dry_run) {
+  if (dry_run) return Collection(store, true).report();
+  const auto lock = store.lock_against_use();
+  if (lock) return Collection(store, false).report();
+  throw Error({.where = store.root().string(),
+               .found = "another process works in this store",
+               .expected = "nobody holding the lock of a key while things are removed",
+               .advice = "call again when it has ended; --dry-run works meanwhile"});
+}
+
+}  // namespace atelier

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "framework/store/store.h"
+
+namespace atelier {
+
+struct RemovedFile {
+  std::string path;  ///< under the store's root
+  std::uintmax_t bytes = 0;
+};
+struct GcReport {
+  std::vector<RemovedFile> removed;  ///< in the order of removal
+  std::uintmax_t bytes = 0;
+};
+
+/// Removes what no study needs: keys that no manifest names (nor what a manifest's keys were made from), then objects
+/// that no remaining key leads to, snapshots of work that is published or that no manifest names, and temporaries that
+/// dead processes left. Whoever wants a study's results gone removes its file in manifests/ first. Spools stay.
+/// With `dry_run` nothing is removed or locked; the report says what would be.
+///
+/// Throws Error, and removes nothing, while another process holds the lock of a key, and when a manifest or the record
+/// of a key that is needed cannot be read: what it leads to is then unknown.
+GcReport collect_garbage(const Store& store, bool dry_run);
+
+}  // namespace atelier
