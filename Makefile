@@ -6,7 +6,7 @@ BUILD := build/release
 
 help:
 	@echo 'make build   set-up and build: leaves bin/atelier'
-	@echo 'make demo    set-up, build, and a first picture from the small model in tests/parity'
+	@echo 'make demo    set-up, build, a study of real photos on a toy model, its table'
 	@echo 'make test    set-up, build, every test (also those with sanitizers)'
 	@echo 'make cuda    build with the GPU parts and fetch the NVIDIA libraries'
 	@echo 'make bench   speed and memory beside diffusers (needs Python with diffusers)'

@@ -42,6 +42,19 @@ for folder in framework/*/; do
     fi
   done < <(grep -rnE '#include "framework/' "$folder" --include='*.h' --include='*.cpp' --include='*.cu')
 done
+# Tables come from the index alone, protocols from the framework.
+if grep -rnE '#include "(framework/|eval/|plugins/)' reports --include='*.h' --include='*.cpp' | grep -vE '"framework/(core|store)/'; then
+  echo "reports: may include from core and store only"
+  status=1
+fi
+if grep -rnE '#include "(reports|plugins)/' eval --include='*.h' --include='*.cpp'; then
+  echo "eval: may include from framework only"
+  status=1
+fi
+if grep -rnE '#include "(plugins|reports|eval)/' framework --include='*.h' --include='*.cpp' | grep -vE '^framework/(cli/[a-z_]+|worker/main)\.cpp:'; then
+  echo "framework: only the programs may see reports and eval, and nothing plugins"
+  status=1
+fi
 # Rooms without LibTorch stay without it.
 for room in core files image text formats config store plan execute cli; do
   if grep -rnE '#include <(ATen|torch|c10)/' "framework/$room"; then

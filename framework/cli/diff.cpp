@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "framework/cli/command.h"
@@ -15,17 +16,21 @@ struct DiffOptions {
   bool json = false;
 };
 
-/// What decides a run: the descriptions of its keys, by kind and place.
-Json descriptions_of(Index& index, const Store& store, const FoundRun& run) {
+/// What decides a run: the descriptions of its keys, by kind and place; also of what is not made yet.
+Json descriptions_of(const Store& store, const FoundRun& run) {
   Json all = Json::object();
-  for (const ArtifactInfo& artifact : artifacts_of(index, run.manifest, run.info.run)) {
-    const auto record = store.find(artifact.key);
-    if (!record) continue;
-    std::string name = artifact.kind;
-    if (artifact.kind == "train") name += " " + record->description.value("stage", "");
-    if (!artifact.prompt.empty()) name += " " + artifact.prompt;
-    if (!artifact.protocol.empty()) name += " " + artifact.protocol;
-    all[name] = record->description;
+  const Json manifest = read_json_file(store.root() / "manifests" / (run.manifest + ".json"));
+  for (const Json& job : manifest.at("jobs")) {
+    const auto& runs = job.at("runs");
+    if (std::find(runs.begin(), runs.end(), Json(run.info.run)) == runs.end()) continue;
+    for (const Json& output : job.at("outputs")) {
+      std::string name = job.at("kind").get<std::string>();
+      if (name == "train") name += " " + output.at("description").value("stage", "");
+      name += output.contains("step") ? " step " + output.at("step").dump() : "";
+      name += output.contains("prompt_id") ? " " + output.value("prompt_id", "") : "";
+      name += output.contains("protocol") ? " " + output.value("protocol", "") : "";
+      all[name] = output.at("description");
+    }
   }
   return all;
 }
@@ -34,7 +39,7 @@ int diff(const DiffOptions& options) {
   const Store store = open_store(options.store);
   const auto index = open_index(store);
   const FoundRun first = find_run(*index, options.first), second = find_run(*index, options.second);
-  const Json differences = explain_difference(descriptions_of(*index, store, first), descriptions_of(*index, store, second));
+  const Json differences = explain_difference(descriptions_of(store, first), descriptions_of(store, second));
   if (options.json) {
     fmt::print("{}", pretty_json(differences));
     return 0;

@@ -18,8 +18,8 @@ struct RunOptions {
   bool json = false, dry_run = false, jobs = false;
 };
 
-void print_plan(const Json& manifest, const Store& store, bool with_jobs) {
-  const Json counts = plan_counts(manifest, store);
+void print_plan(const Json& manifest, const std::optional<Store>& store, bool with_jobs) {
+  const Json counts = plan_counts(manifest, store ? &*store : nullptr);
   fmt::print("{}: {} runs, {} jobs, {} of them in the store already\n", manifest.at("study").get<std::string>(),
              counts["runs"].dump(), counts["jobs"]["total"].dump(), counts["jobs"]["cached"].dump());
   fmt::print("to do: {} training jobs ({} steps), {} sampling jobs ({} images), {} scoring jobs\n",
@@ -32,25 +32,25 @@ void print_plan(const Json& manifest, const Store& store, bool with_jobs) {
   }
   if (!with_jobs) return;
   for (const Json& job : manifest.at("jobs")) {
-    fmt::print("  job {:<4} {:<7} {}\n", job.at("id").dump(), is_done(job, store) ? "cached" : "to do", job_title(job));
+    fmt::print("  job {:<4} {:<7} {}\n", job.at("id").dump(), store && is_done(job, *store) ? "cached" : "to do", job_title(job));
   }
 }
 
-Json plan_json(const Json& manifest, const Store& store) {
-  Json out{{"study", manifest.at("study")}, {"counts", plan_counts(manifest, store)}, {"runs", manifest.at("runs")},
+Json plan_json(const Json& manifest, const std::optional<Store>& store) {
+  Json out{{"study", manifest.at("study")}, {"counts", plan_counts(manifest, store ? &*store : nullptr)}, {"runs", manifest.at("runs")},
            {"jobs", Json::array()}};
   for (const Json& job : manifest.at("jobs")) {
     Json keys = Json::array();
     for (const Json& output : job.at("outputs")) keys.push_back(output.at("key"));
     out["jobs"].push_back({{"id", job.at("id")}, {"kind", job.at("kind")}, {"needs", job.at("needs")}, {"runs", job.at("runs")},
-                           {"cached", is_done(job, store)}, {"keys", keys}});
+                           {"cached", store && is_done(job, *store)}, {"keys", keys}});
   }
   return out;
 }
 
 int plan(const RunOptions& options) {
   const Json manifest = plan_study(options.study);
-  const Store store = create_store(options.study.store);
+  const auto store = find_store(options.study.store);
   if (options.json) {
     fmt::print("{}", pretty_json(plan_json(manifest, store)));
   } else {

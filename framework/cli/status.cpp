@@ -56,7 +56,8 @@ Json json_of(const FailureInfo& failure) {
 }
 
 void print_run(const RunInfo& run) {
-  fmt::print("{}  {:<8} {:<28} {:<16} seed {:<4} {}/{} jobs\n", run.run, state_of(run.jobs), run.label,
+  const std::string step = run.checkpoint ? fmt::format(" @ step {}", *run.checkpoint) : "";
+  fmt::print("{}  {:<8} {:<36} {:<16} seed {:<4} {}/{} jobs\n", run.run, state_of(run.jobs), run.label + step,
              run.concept_name, run.seed ? std::to_string(*run.seed) : "-", run.jobs.done,
              run.jobs.done + run.jobs.failed + run.jobs.pending);
 }

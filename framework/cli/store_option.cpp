@@ -21,6 +21,11 @@ Store open_store(const std::string& store) { return Store::open(root_of(store));
 
 Store create_store(const std::string& store) { return Store::create_or_open(root_of(store)); }
 
+std::optional<Store> find_store(const std::string& store) {
+  if (!std::filesystem::exists(root_of(store))) return std::nullopt;
+  return open_store(store);
+}
+
 std::unique_ptr<Index> open_index(const Store& store) {
   auto index = std::make_unique<Index>(store);
   for (const auto& message : index->messages()) fmt::print(stderr, "atelier: {}\n", message);

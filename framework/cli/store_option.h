@@ -1,6 +1,8 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "framework/store/index.h"
@@ -13,6 +15,8 @@ void add_store(CLI::App& app, std::string& store);
 /// For reading: throws Error when there is no store.
 [[nodiscard]] Store open_store(const std::string& store);
 [[nodiscard]] Store create_store(const std::string& store);
+/// Nullopt when there is none yet.
+[[nodiscard]] std::optional<Store> find_store(const std::string& store);
 
 /// The index, with its messages told on standard error.
 [[nodiscard]] std::unique_ptr<Index> open_index(const Store& store);

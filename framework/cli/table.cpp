@@ -6,6 +6,8 @@
 #include "framework/cli/command.h"
 #include "framework/cli/options.h"
 #include "framework/cli/store_option.h"
+#include "framework/core/error.h"
+#include "framework/core/text.h"
 #include "framework/store/queries.h"
 #include "reports/table.h"
 
@@ -27,7 +29,13 @@ reports::TableRequest request_of(Index& index, const std::string& manifest, cons
   const Json tables = text.empty() ? Json::object() : parse_json(text, "index");
   const bool only = options.table.empty() && tables.size() == 1;
   const std::string name = only ? tables.begin().key() : options.table;
-  if (name.empty() || !tables.contains(name)) return request;
+  if (!name.empty() && !tables.contains(name)) {
+    std::vector<std::string> names;
+    for (const auto& [known, unused] : tables.items()) names.push_back(known);
+    throw Error({.where = "--table", .found = name, .expected = names.empty() ? "a study that names tables" : "one of " + join(names)},
+                ErrorKind::usage);
+  }
+  if (name.empty()) return request;
   const Json& chosen = tables.at(name);
   if (request.rows.empty()) request.rows = chosen.at("rows").get<std::vector<std::string>>();
   if (request.columns.empty()) request.columns = chosen.at("columns").get<std::vector<std::string>>();

@@ -79,7 +79,7 @@ void add_train(CLI::App& parent, Action& action) {
   add_settings(*app, options->settings, "an option of the method: lora_rank=4, ut.learning_rate=1e-4");
   whole_number(app->add_option("--seed", options->seed, "of everything that is drawn")->capture_default_str(), 0, 1'000'000'000);
   one_of(app->add_option("--dtype", options->dtype, "type of the frozen weights")->capture_default_str(),
-         {"float32", "bfloat16", "float64"});
+         {"float32", "bfloat16"});
   app->add_option("--device", options->device, "auto, cpu or cuda:0")->capture_default_str()->type_name("DEVICE");
   app->add_option("--out", options->out, "folder for artifact.safetensors")->required()->type_name("DIR");
   add_store(*app, options->store);

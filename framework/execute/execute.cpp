@@ -1,6 +1,7 @@
 #include "framework/execute/execute.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <memory>
@@ -151,8 +152,14 @@ void Execution::worker_died(const Json& job, const std::string& attempt) {
     return;
   }
   const std::string text = fmt::format("atelier-worker: {}; expected an answer to the job; see its last lines above", end.text);
-  spool_.write({{"type", "attempt_end"}, {"attempt", attempt}, {"status", "failed"}, {"class", "node"},
-                {"seconds", 0.0}, {"error", text}}, true);
+  // The worker may have died before its own record of the attempt: this one stands beside it.
+  Json keys = Json::array();
+  for (const Json& output : job.at("outputs")) keys.push_back(output.at("key"));
+  const std::string death = attempt + "-died";
+  spool_.write({{"type", "attempt"}, {"attempt", death}, {"job_keys", keys}, {"kind", job.at("kind")}, {"pid", ::getpid()}});
+  spool_.write({{"type", "attempt_end"}, {"attempt", death}, {"status", "failed"}, {"class", "node"}, {"seconds", 0.0},
+                {"error", text}},
+               true);
   record_failure(job, "node", text);
 }
 

@@ -16,12 +16,12 @@ const std::vector<std::string>& schedulers() {
   return names;
 }
 
-bool there(const Json& output, const Store& store) {
-  return store.find(output.at("key").get_ref<const std::string&>()).has_value();
+bool there(const Json& output, const Store* store) {
+  return store != nullptr && store->find(output.at("key").get_ref<const std::string&>()).has_value();
 }
 
 /// Optimizer steps that a train job still has to make: up to its last checkpoint that is not there.
-std::int64_t steps_to_do(const Json& job, const Store& store) {
+std::int64_t steps_to_do(const Json& job, const Store* store) {
   std::int64_t steps = 0;
   for (const Json& output : job.at("outputs")) {
     if (!there(output, store)) steps = std::max(steps, output.at("step").get<std::int64_t>());
@@ -29,7 +29,7 @@ std::int64_t steps_to_do(const Json& job, const Store& store) {
   return steps;
 }
 
-std::int64_t images_to_make(const Json& job, const Store& store) {
+std::int64_t images_to_make(const Json& job, const Store* store) {
   std::int64_t images = 0;
   for (const Json& output : job.at("outputs")) {
     if (!there(output, store)) images += static_cast<std::int64_t>(output.at("seeds").size());
@@ -61,7 +61,7 @@ Known known_words(const PluginCatalog& plugins, const PromptCatalog& prompts) {
 
 Json make_manifest(const Study& study, const PlanSources& sources) { return ManifestBuilder(study, sources).build(); }
 
-Json plan_counts(const Json& manifest, const Store& store) {
+Json plan_counts(const Json& manifest, const Store* store) {
   Json counts{{"runs", manifest.at("runs").size()},
               {"jobs", {{"total", manifest.at("jobs").size()}, {"cached", 0}}},
               {"train", {{"jobs", 0}, {"steps", 0}}},

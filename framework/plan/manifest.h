@@ -33,9 +33,9 @@ struct PlanSources {
 /// and methods that cannot be used, with all faults of concepts at once.
 [[nodiscard]] Json make_manifest(const Study& study, const PlanSources& sources);
 
-/// Counts of a manifest against a store's keys: {"runs", "jobs": {"total", "cached"}, "train": {"jobs", "steps"},
+/// Counts of a manifest against a store's keys (null: no store yet): {"runs", "jobs": {"total", "cached"}, "train": {"jobs", "steps"},
 /// "sample": {"jobs", "images"}, "score": {"jobs"}}; steps and images are those still to be made.
 class Store;
-[[nodiscard]] Json plan_counts(const Json& manifest, const Store& store);
+[[nodiscard]] Json plan_counts(const Json& manifest, const Store* store);
 
 }  // namespace atelier

@@ -305,7 +305,7 @@ TEST_CASE("counts tell what is to do and what is in the store", "[plan][manifest
   StudyWorld world;
   const auto manifest = world.plan(kScored);
   const auto store = Store::create_or_open(world / "store");
-  const auto before = plan_counts(manifest, store);
+  const auto before = plan_counts(manifest, &store);
   CHECK(before["train"] == Json{{"jobs", 2}, {"steps", 60}});
   CHECK(before["sample"] == Json{{"jobs", 3}, {"images", 24}});
   CHECK(before["score"]["jobs"] == 3);
@@ -313,7 +313,7 @@ TEST_CASE("counts tell what is to do and what is in the store", "[plan][manifest
   KeyRecord record{.key = output["key"].get<std::string>(), .description = output["description"],
                    .object = store.put("tensors"), .summary = Json::object(), .divergent = {}};
   store.publish(record);
-  const auto after = plan_counts(manifest, store);
+  const auto after = plan_counts(manifest, &store);
   CHECK(after["jobs"]["cached"] == 1);
   CHECK(after["train"] == Json{{"jobs", 1}, {"steps", 40}});
 }

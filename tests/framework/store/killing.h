@@ -13,8 +13,8 @@ namespace atelier::tests {
 
 enum class End { killed, finished, untraceable };
 
-/// Does `work` in a process that dies (SIGKILL) at the n-th boundary of a system call: before it or behind it.
-inline End killed_at(int boundary, const std::function<void()>& work) {
+/// Does `work` in a process that dies (SIGKILL) between its n-th system call and the next one.
+inline End killed_after(int calls, const std::function<void()>& work) {
   Child child([&] {
     if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) return 2;
     ::raise(SIGSTOP);
@@ -24,7 +24,7 @@ inline End killed_at(int boundary, const std::function<void()>& work) {
   int status = 0;
   ::waitpid(child.pid(), &status, 0);
   if (!WIFSTOPPED(status)) return child.release(), End::untraceable;
-  for (int i = 0; i < boundary; ++i) {
+  for (int i = 0; i < 2 * calls; ++i) {  // it stops before and behind each
     ::ptrace(PTRACE_SYSCALL, child.pid(), nullptr, nullptr);
     ::waitpid(child.pid(), &status, 0);
     if (!WIFSTOPPED(status)) return child.release(), End::finished;
@@ -34,8 +34,8 @@ inline End killed_at(int boundary, const std::function<void()>& work) {
   return End::killed;
 }
 
-/// Kills `work` at every boundary of its system calls, each time in a store of its own, until the end is
-/// reached. Whatever bears a published name must be whole each time, and `check` hold.
+/// Kills `work` between any two of its system calls, each time in a store of its own, until the end is reached.
+/// Whatever bears a published name must be whole each time, and `check` hold.
 inline void kill_everywhere(const std::function<void(const Store&)>& prepare,
                             const std::function<void(const std::filesystem::path&)>& work,
                             const std::function<void(const Store&)>& check) {
@@ -43,7 +43,7 @@ inline void kill_everywhere(const std::function<void(const Store&)>& prepare,
   for (End end = End::killed; end == End::killed; ++kills) {
     const TemporaryFolder folder;
     prepare(Store::create_or_open(folder / "store"));
-    end = killed_at(kills, [&] { work(folder / "store"); });
+    end = killed_after(kills, [&] { work(folder / "store"); });
     if (end == End::untraceable) {
       WARN("this machine lets no process trace its child");
       return;
