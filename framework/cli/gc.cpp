@@ -54,6 +54,9 @@ int collect(const GcOptions& options) {
 void add_gc(CLI::App& parent, Action& action) {
   CLI::App* app = parent.add_subcommand("gc", "Remove what no study in the store needs");
   const auto options = std::make_shared<GcOptions>();
+  app->footer(
+      "To give up a study's results, remove its file in the store's folder manifests first.\n"
+      "Examples:\n  atelier gc --dry-run\n  atelier gc --store results");
   add_store(*app, options->store);
   app->add_flag("--dry-run", options->dry_run, "say what would be removed and remove nothing");
   app->add_flag("--json", options->json, "as JSON");

@@ -44,6 +44,7 @@ int verify_store(const VerifyOptions& options) {
 void add_verify(CLI::App& parent, Action& action) {
   CLI::App* app = parent.add_subcommand("verify", "Read all of a store and find what is not as it was written");
   const auto options = std::make_shared<VerifyOptions>();
+  app->footer("Examples:\n  atelier verify\n  atelier verify --store results --json");
   add_store(*app, options->store);
   app->add_flag("--json", options->json, "as JSON");
   app->callback([options, &action] { action = [options] { return verify_store(*options); }; });

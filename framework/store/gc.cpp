@@ -53,6 +53,7 @@ class Collection {
   void remove_keys();
   void remove_objects();
   void remove_snapshots();
+  void remove_previews();
   void remove_temporaries();
 
   const Store& store_;
@@ -127,6 +128,15 @@ void Collection::remove_snapshots() {
   }
 }
 
+/// Pictures of a training for people to look at, a folder for each key; made when somebody asks for them.
+void Collection::remove_previews() {
+  const auto folder = store_.root() / "previews";
+  if (!fs::is_directory(folder)) return;
+  for (const auto& path : entries_of(folder)) {
+    if (!needed_.contains(path.filename().string())) remove(path);
+  }
+}
+
 void Collection::remove_temporaries() {
   for (const auto& path : entries_of(store_.root() / "tmp")) {
     const auto owner = owner_of_temporary(path.filename().string());
@@ -142,6 +152,7 @@ GcReport Collection::report() {
   remove_keys();
   remove_objects();
   remove_snapshots();
+  remove_previews();
   remove_temporaries();
   return std::move(report_);
 }

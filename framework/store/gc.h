@@ -18,9 +18,9 @@ struct GcReport {
 };
 
 /// Removes what no study needs: keys that no manifest names (nor what a manifest's keys were made from), then objects
-/// that no remaining key leads to, snapshots of work that is published or that no manifest names, and temporaries that
-/// dead processes left. Whoever wants a study's results gone removes its file in manifests/ first. Spools stay.
-/// With `dry_run` nothing is removed or locked; the report says what would be.
+/// that no remaining key leads to, snapshots of work that is published or that no manifest names, previews of such, and
+/// temporaries that dead processes left. Whoever wants a study's results gone removes its file in manifests/ first.
+/// Spools stay. With `dry_run` nothing is removed or locked; the report says what would be.
 ///
 /// Throws Error, and removes nothing, while another process holds the lock of a key, and when a manifest or the record
 /// of a key that is needed cannot be read: what it leads to is then unknown.

@@ -117,6 +117,8 @@ std::optional<KeyRecord> Store::find(std::string_view key) const {
                .advice = "run `atelier verify`"});
 }
 
+bool Store::has(std::string_view key) const { return fs::exists(key_path(key)); }
+
 bool Store::publish(const KeyRecord& record) const {
   check_record(record, *this);
   const auto path = key_path(record.key);

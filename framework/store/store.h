@@ -55,6 +55,8 @@ class Store {
 
   // Keys.
   [[nodiscard]] std::optional<KeyRecord> find(std::string_view key) const;
+  /// Whether find() would give something, without reading it.
+  [[nodiscard]] bool has(std::string_view key) const;
   /// First wins. Throws Error when the key is not that of the description or the object is not here. When the key leads
   /// to other bytes already, both are kept and `record.divergent` of the file grows. Returns false in that case.
   bool publish(const KeyRecord& record) const;

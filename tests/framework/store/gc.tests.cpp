@@ -90,6 +90,19 @@ TEST_CASE("What no study needs goes: a key with its objects, its lock and its sn
   CHECK(collect_garbage(made.store, false).removed.empty());
 }
 
+TEST_CASE("Previews go with the key they belong to", "[store][gc]") {
+  HandMade made;
+  made.make_all();
+  for (const Json& description : {made.train, kStray}) {
+    fs::create_directories(made.path("previews/" + key_of(description)));
+    write_file_atomically(made.path("previews/" + key_of(description) + "/10_a.png"), "png");
+  }
+  const auto report = collect_garbage(made.store, false);
+  CHECK(paths_of(report) == std::vector<std::string>{"previews/" + key_of(kStray)});
+  CHECK(report.bytes == 3);
+  CHECK(fs::exists(made.path("previews/" + key_of(made.train) + "/10_a.png")));
+}
+
 TEST_CASE("The bytes that become free are counted", "[store][gc]") {
   HandMade made;
   static_cast<void>(made.store.put(std::string(1000, 'x')));
