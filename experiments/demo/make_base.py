@@ -2,7 +2,7 @@
 
 The weights are those of tests/parity/models/sd15 (reference_models.py says how they were drawn) with two changes, so that
 the text decides over a visible part of the noise prediction and a method has something to learn: values and outputs of the
-cross-attention times 3, the last convolution times 3.
+cross-attention times 6, the last convolution times 2.
 
     python3 experiments/demo/make_base.py        needs numpy and safetensors
 """
@@ -16,12 +16,14 @@ from safetensors.numpy import load_file, save_file
 HERE = Path(__file__).resolve().parent
 SOURCE = HERE.parents[1] / "tests" / "parity" / "models" / "sd15"
 TARGET = HERE / "base"
-GAIN = 3.0
+TEXT_GAIN, OUT_GAIN = 6.0, 2.0
 
 
 def gain(name):
     text = "attn2.to_v" in name or "attn2.to_out.0.weight" in name
-    return GAIN if text or name.startswith("conv_out.") else 1.0
+    if text:
+        return TEXT_GAIN
+    return OUT_GAIN if name.startswith("conv_out.") else 1.0
 
 
 def main():

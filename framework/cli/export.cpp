@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "framework/cli/command.h"
 #include "framework/cli/options.h"
 #include "framework/cli/store_option.h"
+#include "framework/cli/worker_launch.h"
 #include "framework/core/atomic_file.h"
 #include "framework/core/error.h"
 #include "framework/core/mapped_file.h"
@@ -19,7 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct ExportOptions {
-  std::string study, store, out;
+  std::string study, store, out, form = "atelier";
   bool images = false, artifacts = false, json = false;
 };
 
@@ -87,6 +89,26 @@ class Exporter {
   std::size_t written_ = 0, missing_ = 0;
 };
 
+/// The last artifact of every run, for the worker: it knows the form that the method's authors use.
+Json author_items(const Store& store, const std::string& manifest, const ExportOptions& options) {
+  const Json plan = read_json_file(store.root() / "manifests" / (manifest + ".json"));
+  std::map<std::string, Json> items;  // by run
+  for (const Json& job : plan.at("jobs")) {
+    if (job.at("kind") != "train") continue;
+    const auto record = store.find(job.at("outputs").back().at("key").get<std::string>());
+    if (!record) continue;
+    for (const Json& run : job.at("runs")) {
+      Json item = job.at("job");
+      item["object"] = store.object_path(record->object).string();
+      item["out"] = (fs::path(options.out) / run.get<std::string>()).string();
+      items[run.get<std::string>()] = std::move(item);  // a later stage's artifact holds the earlier ones'
+    }
+  }
+  Json all = Json::array();
+  for (auto& [run, item] : items) all.push_back(std::move(item));
+  return all;
+}
+
 int export_study(const ExportOptions& options) {
   if (options.images == options.artifacts) {
     throw Error({.where = "export",
@@ -98,6 +120,9 @@ int export_study(const ExportOptions& options) {
   const Store store = open_store(options.store);
   const auto index = open_index(store);
   const std::string manifest = current_manifest(*index, options.study);
+  if (options.form == "authors" && options.artifacts) {
+    launch_worker({{"job", "export.files"}, {"items", author_items(store, manifest, options)}, {"out", options.out}});
+  }
   Exporter exporter(store, options);
   for (const RunInfo& run : runs_of(*index, manifest)) {
     for (const ArtifactInfo& artifact : artifacts_of(*index, manifest, run.run)) exporter.add(run, artifact);
@@ -117,10 +142,14 @@ void add_export(CLI::App& parent, Action& action) {
   app->add_option("study", options->study, "the study's name")->required()->type_name("STUDY");
   app->add_flag("--images", options->images, "pictures: <method>/<concept>/<seed>/<prompt>/<k>.png");
   app->add_flag("--artifacts", options->artifacts, "trained tensors: <method>/<concept>/<seed>/….safetensors");
+  one_of(app->add_option("--form", options->form, "of artifacts: ours, or the files that the method's own programs write")
+             ->capture_default_str(),
+         {"atelier", "authors"});
   app->add_option("--out", options->out, "folder to write into")->required()->type_name("DIR");
   add_store(*app, options->store);
   app->add_flag("--json", options->json, "one JSON object a file on standard output");
-  app->footer("Examples:\n  atelier export demo --images --out pictures\n");
+  app->footer("Examples:\n  atelier export demo --images --out pictures\n"
+              "  atelier export demo --artifacts --form authors --out checkpoints\n");
   app->callback([options, &action] { action = [options] { return export_study(*options); }; });
 }
 

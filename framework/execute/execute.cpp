@@ -174,7 +174,7 @@ void Execution::stop_worker() {
 
 bool is_done(const Json& job, const Store& store) {
   return std::ranges::all_of(job.at("outputs"), [&](const Json& output) {
-    return store.find(output.at("key").get_ref<const std::string&>()).has_value();
+    return store.has(output.at("key").get_ref<const std::string&>());
   });
 }
 

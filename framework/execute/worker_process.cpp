@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -63,6 +64,8 @@ constexpr std::size_t kLongestLine = 64u << 20;
 
 WorkerProcess::WorkerProcess(const std::filesystem::path& program, const InterruptGuard& guard) {
   ::signal(SIGPIPE, SIG_IGN);  // a worker that died is noticed by the failing write
+  // Threads that wait for each other spin for minutes where other programs want the cores too; a short spin is enough.
+  ::setenv("GOMP_SPINCOUNT", "20000", /*overwrite=*/0);
   Pipe jobs = make_pipe(), events = make_pipe();
   process_ = spawn(program, jobs.read.get(), events.write.get(), guard.outer_mask());
   input_ = std::move(jobs.write);

@@ -101,6 +101,10 @@ void GuardedMethod::apply(Session& session, const TrainedArtifact& artifact, dou
   guarded([&] { return name_ + ": apply"; }, [&] { method_->apply(session, artifact, weight); });
 }
 
+std::map<std::string, TensorSet> GuardedMethod::files(const TrainedArtifact& artifact, const ModuleNames& target) const {
+  return guarded([&] { return name_ + ": files"; }, [&] { return method_->files(artifact, target); });
+}
+
 std::vector<PromptBranch> GuardedMethod::branches(const GuidanceRequest& request) const {
   return guarded([&] { return name_ + ": branches"; }, [&] { return method_->branches(request); });
 }

@@ -17,6 +17,8 @@ class GuardedMethod final : public Method {
   [[nodiscard]] std::unique_ptr<Stage> stage(std::string_view name, const Options& options, const Concept& subject,
                                              const PromptLists& lists) const override;
   void apply(Session& session, const TrainedArtifact& artifact, double weight) const override;
+  [[nodiscard]] std::map<std::string, TensorSet> files(const TrainedArtifact& artifact,
+                                                       const ModuleNames& target) const override;
   [[nodiscard]] std::vector<PromptBranch> branches(const GuidanceRequest& request) const override;
 
  private:

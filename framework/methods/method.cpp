@@ -4,6 +4,8 @@ namespace atelier {
 
 Method::~Method() = default;
 
+std::map<std::string, TensorSet> Method::files(const TrainedArtifact&, const ModuleNames&) const { return {}; }
+
 std::vector<PromptBranch> Method::branches(const GuidanceRequest& request) const {
   std::vector<PromptBranch> branches;
   if (request.guidance != 1.0)

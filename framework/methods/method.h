@@ -8,6 +8,8 @@
 
 #include "framework/config/method_spec.h"
 #include "framework/config/options.h"
+#include "framework/formats/lora_targets.h"
+#include "framework/formats/lora_values.h"
 #include "framework/training/stage.h"
 
 namespace atelier {
@@ -49,6 +51,10 @@ class Method {
                                                      const Concept& subject, const PromptLists& lists) const = 0;
   /// Applies a trained artifact to a session; several times for several artifacts.
   virtual void apply(Session& session, const TrainedArtifact& artifact, double weight) const = 0;
+  /// The artifact as the files that the method's own programs write, by name; none where there is no such form.
+  /// `target`: every layer of the base model.
+  [[nodiscard]] virtual std::map<std::string, TensorSet> files(const TrainedArtifact& artifact,
+                                                               const ModuleNames& target) const;
   /// Default: classifier-free guidance (Ho & Salimans 2022).
   [[nodiscard]] virtual std::vector<PromptBranch> branches(const GuidanceRequest& request) const;
 };

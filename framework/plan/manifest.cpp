@@ -17,7 +17,7 @@ const std::vector<std::string>& schedulers() {
 }
 
 bool there(const Json& output, const Store* store) {
-  return store != nullptr && store->find(output.at("key").get_ref<const std::string&>()).has_value();
+  return store != nullptr && store->has(output.at("key").get_ref<const std::string&>());
 }
 
 /// Optimizer steps that a train job still has to make: up to its last checkpoint that is not there.

@@ -23,15 +23,6 @@ void add_layers(ModuleNames& names, const std::string& component, const Registry
   for (const auto& [name, layer] : registry.convolutions) names.add(component, name + ".weight", layer->weight.sizes());
 }
 
-/// Every layer that an adapter file may mean: those of the UNet and of the text encoders.
-ModuleNames module_names(Session& session) {
-  ModuleNames names;
-  add_layers(names, "unet", session.unet().registry());
-  const auto towers = session.base().text_towers();
-  for (std::size_t i = 0; i < towers.size(); ++i) add_layers(names, towers[i], session.text(i).registry());
-  return names;
-}
-
 /// Calls `apply`, and puts the file in front of the place that an Error names.
 template <typename Apply>
 void in_file(const std::string& path, const Apply& apply) {
@@ -102,6 +93,14 @@ std::string apply_object(Session& session, const SampleRequest::ArtifactFile& fi
 }
 
 }  // namespace
+
+ModuleNames module_names(Session& session) {
+  ModuleNames names;
+  add_layers(names, "unet", session.unet().registry());
+  const auto towers = session.base().text_towers();
+  for (std::size_t i = 0; i < towers.size(); ++i) add_layers(names, towers[i], session.text(i).registry());
+  return names;
+}
 
 std::string apply_artifacts(Session& session, const SampleRequest& request) {
   std::string token = request.placeholder.value_or("");

@@ -91,7 +91,8 @@ Placement Job::placement() const {
 }
 
 const std::map<std::string, JobHandler>& job_handlers() {
-  static const std::map<std::string, JobHandler> handlers{{"probe.component", run_probe_component},
+  static const std::map<std::string, JobHandler> handlers{{"export.files", run_export_files},
+                                                          {"probe.component", run_probe_component},
                                                           {"probe.method", run_probe_method},
                                                           {"probe.scheduler", run_probe_scheduler},
                                                           {"sample", run_sample}};

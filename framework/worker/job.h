@@ -36,6 +36,7 @@ class Job {
 
 using JobHandler = void (*)(const Job&);
 
+void run_export_files(const Job& job);
 void run_probe_component(const Job& job);
 void run_probe_method(const Job& job);
 void run_probe_scheduler(const Job& job);

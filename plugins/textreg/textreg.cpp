@@ -4,6 +4,7 @@
 #include "framework/methods/learned_token.h"
 #include "framework/methods/low_rank.h"
 #include "framework/methods/plugin_main.h"
+#include "plugins/textreg/checkpoint.h"
 #include "plugins/textreg/lora_stage.h"
 #include "plugins/textreg/spec.h"
 #include "plugins/textreg/token_stage.h"
@@ -47,6 +48,10 @@ class TextReg final : public Method {
       apply_token(session, artifact.tensors, placeholder, "textreg");
     }
     apply_low_rank(session, artifact.tensors, weight);
+  }
+
+  std::map<std::string, TensorSet> files(const TrainedArtifact& artifact, const ModuleNames& target) const override {
+    return {{"lora_weight.safetensors", lora_weight(artifact, target)}};
   }
 };
 
