@@ -28,14 +28,17 @@ int check(const CheckOptions& options) {
 void add_concepts(CLI::App& parent, Action& action) {
   CLI::App* concepts = parent.add_subcommand("concepts", "Folders of photos to learn from");
   concepts->require_subcommand(1);
-  CLI::App* app = concepts->add_subcommand("check", "Look at every concept below a folder: photos, class words, faults");
+  CLI::App* app =
+      concepts->add_subcommand("check", "Look at every concept below a folder: photos, class words, faults");
   const auto options = std::make_shared<CheckOptions>();
   existing_folder(app->add_option("root", options->root, "folder with one folder a concept")->required());
-  one_of(app->add_option("--set", options->set, "a published set: which concepts should be there, with how many photos"),
-         {"concepts39", "dreambench"});
+  one_of(
+      app->add_option("--set", options->set, "a published set: which concepts should be there, with how many photos"),
+      {"concepts39", "dreambench"});
   app->add_flag("--json", options->json, "as JSON");
-  app->footer("Examples:\n  atelier concepts check experiments/demo/concepts\n"
-              "  atelier concepts check ~/data/dreambooth --set dreambench\n");
+  app->footer(
+      "Examples:\n  atelier concepts check experiments/demo/concepts\n"
+      "  atelier concepts check ~/data/dreambooth --set dreambench\n");
   app->callback([options, &action] { action = [options] { return check(*options); }; });
 }
 

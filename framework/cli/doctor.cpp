@@ -14,6 +14,7 @@
 #include "framework/cli/worker_launch.h"
 #include "framework/core/error.h"
 #include "framework/formats/model_locator.h"
+#include "framework/plan/data_folder.h"
 
 namespace atelier::cli {
 namespace {

@@ -45,8 +45,12 @@ int execute_manifest(const Json& manifest, const Store& store, bool json) {
   const ExecuteResult result = execute(manifest, store, worker_path(), observer);
   const std::string study = manifest.at("study").get<std::string>();
   if (json) {
-    fmt::print("{}\n", Json{{"event", "end"}, {"study", study}, {"done", result.done}, {"cached", result.skipped},
-                            {"failed", result.failures.size()}, {"blocked", result.blocked},
+    fmt::print("{}\n", Json{{"event", "end"},
+                            {"study", study},
+                            {"done", result.done},
+                            {"cached", result.skipped},
+                            {"failed", result.failures.size()},
+                            {"blocked", result.blocked},
                             {"interrupted", result.interrupted}}
                            .dump());
   } else if (result.done == 0 && result.failures.empty() && !result.interrupted) {

@@ -142,14 +142,16 @@ void add_export(CLI::App& parent, Action& action) {
   app->add_option("study", options->study, "the study's name")->required()->type_name("STUDY");
   app->add_flag("--images", options->images, "pictures: <method>/<concept>/<seed>/<prompt>/<k>.png");
   app->add_flag("--artifacts", options->artifacts, "trained tensors: <method>/<concept>/<seed>/….safetensors");
-  one_of(app->add_option("--form", options->form, "of artifacts: ours, or the files that the method's own programs write")
-             ->capture_default_str(),
-         {"atelier", "authors"});
+  one_of(
+      app->add_option("--form", options->form, "of artifacts: ours, or the files that the method's own programs write")
+          ->capture_default_str(),
+      {"atelier", "authors"});
   app->add_option("--out", options->out, "folder to write into")->required()->type_name("DIR");
   add_store(*app, options->store);
   app->add_flag("--json", options->json, "one JSON object a file on standard output");
-  app->footer("Examples:\n  atelier export demo --images --out pictures\n"
-              "  atelier export demo --artifacts --form authors --out checkpoints\n");
+  app->footer(
+      "Examples:\n  atelier export demo --images --out pictures\n"
+      "  atelier export demo --artifacts --form authors --out checkpoints\n");
   app->callback([options, &action] { action = [options] { return export_study(*options); }; });
 }
 

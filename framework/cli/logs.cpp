@@ -19,8 +19,9 @@ int print_logs(const LogsOptions& options) {
   const FoundRun run = find_run(*index, options.run);
   for (const LogLine& line : log_of(*index, run.manifest, run.info.run)) {
     if (options.json) {
-      fmt::print("{}\n", Json{{"at", line.at}, {"attempt", line.attempt}, {"level", line.level}, {"text", line.text}}
-                             .dump(-1, ' ', false, Json::error_handler_t::replace));
+      fmt::print("{}\n",
+                 Json{{"at", line.at}, {"attempt", line.attempt}, {"level", line.level}, {"text", line.text}}.dump(
+                     -1, ' ', false, Json::error_handler_t::replace));
     } else {
       fmt::print("{}  {:<8} {}\n", line.at, line.level, line.text);
     }

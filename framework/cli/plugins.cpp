@@ -23,8 +23,8 @@ std::string value_text(const Json& value) {
 std::string condition_text(const std::vector<Condition>& conditions) {
   std::vector<std::string> parts;
   for (const Condition& condition : conditions) {
-    parts.push_back(fmt::format("{} {} {}", condition.option, condition.negated ? "is not" : "is",
-                                value_text(condition.value)));
+    parts.push_back(
+        fmt::format("{} {} {}", condition.option, condition.negated ? "is not" : "is", value_text(condition.value)));
   }
   return join(parts, " and ");
 }
@@ -56,10 +56,14 @@ void print_presets(const MethodSpec& method) {
 
 const char* status_text(ArgumentSpec::Status status) {
   switch (status) {
-    case ArgumentSpec::Status::option: return "option";
-    case ArgumentSpec::Status::framework: return "done by the framework";
-    case ArgumentSpec::Status::refused: return "refused";
-    case ArgumentSpec::Status::without_effect: return "without effect";
+    case ArgumentSpec::Status::option:
+      return "option";
+    case ArgumentSpec::Status::framework:
+      return "done by the framework";
+    case ArgumentSpec::Status::refused:
+      return "refused";
+    case ArgumentSpec::Status::without_effect:
+      return "without effect";
   }
   return "";
 }
@@ -118,7 +122,8 @@ int run(const PluginsOptions& options) {
 }  // namespace
 
 void add_plugins(CLI::App& parent, Action& action) {
-  CLI::App* app = parent.add_subcommand("plugins", "Installed methods: stages, options with defaults and sources, presets");
+  CLI::App* app =
+      parent.add_subcommand("plugins", "Installed methods: stages, options with defaults and sources, presets");
   const auto options = std::make_shared<PluginsOptions>();
   app->add_option("name", options->name, "one method, in full")->type_name("NAME");
   app->add_flag("--json", options->json, "as JSON");

@@ -32,18 +32,25 @@ void print_plan(const Json& manifest, const std::optional<Store>& store, bool wi
   }
   if (!with_jobs) return;
   for (const Json& job : manifest.at("jobs")) {
-    fmt::print("  job {:<4} {:<7} {}\n", job.at("id").dump(), store && is_done(job, *store) ? "cached" : "to do", job_title(job));
+    fmt::print("  job {:<4} {:<7} {}\n", job.at("id").dump(), store && is_done(job, *store) ? "cached" : "to do",
+               job_title(job));
   }
 }
 
 Json plan_json(const Json& manifest, const std::optional<Store>& store) {
-  Json out{{"study", manifest.at("study")}, {"counts", plan_counts(manifest, store ? &*store : nullptr)}, {"runs", manifest.at("runs")},
+  Json out{{"study", manifest.at("study")},
+           {"counts", plan_counts(manifest, store ? &*store : nullptr)},
+           {"runs", manifest.at("runs")},
            {"jobs", Json::array()}};
   for (const Json& job : manifest.at("jobs")) {
     Json keys = Json::array();
     for (const Json& output : job.at("outputs")) keys.push_back(output.at("key"));
-    out["jobs"].push_back({{"id", job.at("id")}, {"kind", job.at("kind")}, {"needs", job.at("needs")}, {"runs", job.at("runs")},
-                           {"cached", store && is_done(job, *store)}, {"keys", keys}});
+    out["jobs"].push_back({{"id", job.at("id")},
+                           {"kind", job.at("kind")},
+                           {"needs", job.at("needs")},
+                           {"runs", job.at("runs")},
+                           {"cached", store && is_done(job, *store)},
+                           {"keys", keys}});
   }
   return out;
 }
@@ -78,7 +85,8 @@ void add_run(CLI::App& parent, Action& action) {
 }
 
 void add_plan(CLI::App& parent, Action& action) {
-  CLI::App* app = parent.add_subcommand("plan", "Every run and job of a study, and what is there already; nothing is done");
+  CLI::App* app =
+      parent.add_subcommand("plan", "Every run and job of a study, and what is there already; nothing is done");
   const auto options = std::make_shared<RunOptions>();
   add_study(*app, options->study);
   app->add_flag("--jobs", options->jobs, "list the jobs too");

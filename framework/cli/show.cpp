@@ -54,14 +54,21 @@ int show(const ShowOptions& options) {
   const auto index = open_index(open_store(options.store));
   const FoundRun run = find_run(*index, options.run);
   const auto artifacts = artifacts_of(*index, run.manifest, run.info.run);
-  const auto rows = index->query("SELECT options FROM run WHERE manifest = ?1 AND run = ?2", {run.manifest, run.info.run});
+  const auto rows =
+      index->query("SELECT options FROM run WHERE manifest = ?1 AND run = ?2", {run.manifest, run.info.run});
   const Json chosen = rows.empty() ? Json() : parsed(text_of(rows.front().at(0)));
   if (options.json) {
-    Json out{{"run", run.info.run}, {"study", run.study}, {"manifest", run.manifest}, {"label", run.info.label},
-             {"method", run.info.method}, {"concept", run.info.concept_name}, {"preset", run.info.preset},
+    Json out{{"run", run.info.run},
+             {"study", run.study},
+             {"manifest", run.manifest},
+             {"label", run.info.label},
+             {"method", run.info.method},
+             {"concept", run.info.concept_name},
+             {"preset", run.info.preset},
              {"seed", run.info.seed ? Json(*run.info.seed) : Json()},
              {"checkpoint", run.info.checkpoint ? Json(*run.info.checkpoint) : Json()},
-             {"options", chosen}, {"artifacts", Json::array()}};
+             {"options", chosen},
+             {"artifacts", Json::array()}};
     for (const auto& artifact : artifacts) out["artifacts"].push_back(json_of(artifact));
     fmt::print("{}", pretty_json(out));
     return 0;

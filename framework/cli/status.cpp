@@ -27,7 +27,10 @@ int print_studies(Index& index, bool json) {
   Json all = Json::array();
   for (const StudyInfo& study : studies(index)) {
     if (json) {
-      all.push_back({{"study", study.study}, {"manifest", study.manifest}, {"at", study.at}, {"runs", study.runs},
+      all.push_back({{"study", study.study},
+                     {"manifest", study.manifest},
+                     {"at", study.at},
+                     {"runs", study.runs},
                      {"jobs", json_of(study.jobs)}});
     } else {
       fmt::print("{:<24} {:>5} runs  jobs: {} done, {} failed, {} pending  {}\n", study.study, study.runs,
@@ -51,8 +54,8 @@ Json json_of(const RunInfo& run) {
 }
 
 Json json_of(const FailureInfo& failure) {
-  return {{"class", failure.failure_class}, {"kind", failure.kind}, {"job", failure.job}, {"error", failure.error},
-          {"runs", failure.runs}, {"at", failure.at}};
+  return {{"class", failure.failure_class}, {"kind", failure.kind}, {"job", failure.job},
+          {"error", failure.error},         {"runs", failure.runs}, {"at", failure.at}};
 }
 
 void print_run(const RunInfo& run) {
@@ -78,8 +81,8 @@ int print_study(Index& index, const StatusOptions& options) {
   const auto runs = runs_of(index, manifest);
   const auto failures = failures_of(index, manifest);
   if (options.json) {
-    Json out{{"study", options.study}, {"manifest", manifest}, {"state", state_of(counts)}, {"jobs", json_of(counts)},
-             {"runs", Json::array()}, {"failures", Json::array()}};
+    Json out{{"study", options.study},  {"manifest", manifest},  {"state", state_of(counts)},
+             {"jobs", json_of(counts)}, {"runs", Json::array()}, {"failures", Json::array()}};
     for (const auto& run : runs) out["runs"].push_back(json_of(run));
     for (const auto& failure : failures) out["failures"].push_back(json_of(failure));
     fmt::print("{}", pretty_json(out));

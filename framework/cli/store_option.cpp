@@ -14,7 +14,8 @@ std::filesystem::path root_of(const std::string& store) {
 }  // namespace
 
 void add_store(CLI::App& app, std::string& store) {
-  app.add_option("--store", store, "folder with all results (default: $ATELIER_STORE, else .atelier)")->type_name("DIR");
+  app.add_option("--store", store, "folder with all results (default: $ATELIER_STORE, else .atelier)")
+      ->type_name("DIR");
 }
 
 Store open_store(const std::string& store) { return Store::open(root_of(store)); }

@@ -49,8 +49,14 @@ Json plan_text(const std::string& text, const std::string& file, const std::file
     const Study study = read_study(text, file, overrides, known);
     PhotoReader photos(digests);
     PlannedModels models(digests, ModelSearch::from_environment());
-    const PlanSources sources{.digests = digests, .photos = photos, .plugins = plugins, .prompts = prompts, .models = models,
-                              .folder = folder, .device = "cpu", .threads = describe_machine().cores};
+    const PlanSources sources{.digests = digests,
+                              .photos = photos,
+                              .plugins = plugins,
+                              .prompts = prompts,
+                              .models = models,
+                              .folder = folder,
+                              .device = "cpu",
+                              .threads = describe_machine().cores};
     return make_manifest(study, sources);
   } catch (const Error& error) {
     rethrow_lines(error);

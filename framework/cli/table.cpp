@@ -22,7 +22,10 @@ struct TableOptions {
 
 /// The study's own table of that name; without a name its only one, or the default one.
 reports::TableRequest request_of(Index& index, const std::string& manifest, const TableOptions& options) {
-  reports::TableRequest request{.study = options.study, .rows = options.rows, .columns = options.columns, .over = {},
+  reports::TableRequest request{.study = options.study,
+                                .rows = options.rows,
+                                .columns = options.columns,
+                                .over = {},
                                 .compare_to = options.compare};
   const auto rows = index.query("SELECT tables FROM study WHERE manifest = ?1", {manifest});
   const std::string text = rows.empty() ? "" : text_of(rows.front().at(0));
@@ -32,7 +35,9 @@ reports::TableRequest request_of(Index& index, const std::string& manifest, cons
   if (!name.empty() && !tables.contains(name)) {
     std::vector<std::string> names;
     for (const auto& [known, unused] : tables.items()) names.push_back(known);
-    throw Error({.where = "--table", .found = name, .expected = names.empty() ? "a study that names tables" : "one of " + join(names)},
+    throw Error({.where = "--table",
+                 .found = name,
+                 .expected = names.empty() ? "a study that names tables" : "one of " + join(names)},
                 ErrorKind::usage);
   }
   if (name.empty()) return request;
@@ -54,15 +59,16 @@ struct StageLoss {
 int print_losses(Index& index, const std::string& manifest) {
   std::map<std::string, StageLoss> stages;
   const auto rows = index.query(
-      "SELECT a.description, a.summary FROM stage s JOIN stage_output o USING (manifest, job) JOIN artifact a ON a.key = o.key "
+      "SELECT a.description, a.summary FROM stage s JOIN stage_output o USING (manifest, job) JOIN artifact a ON a.key "
+      "= o.key "
       "WHERE s.manifest = ?1 AND s.kind = 'train' AND o.step > 0 ORDER BY s.job, o.position",
       {manifest});
   for (const Row& row : rows) {
     const Json description = parse_json(text_of(row.at(0)), "index"), summary = parse_json(text_of(row.at(1)), "index");
     const auto before = summary.find("eval_loss_before"), after = summary.find("eval_loss_after");
     if (before == summary.end() || after == summary.end() || !before->is_number() || !after->is_number()) continue;
-    StageLoss& stage = stages[fmt::format("{} {} step {}", description.value("method", ""), description.value("stage", ""),
-                                          description.at("step").dump())];
+    StageLoss& stage = stages[fmt::format("{} {} step {}", description.value("method", ""),
+                                          description.value("stage", ""), description.at("step").dump())];
     stage.before += before->get<double>();
     stage.after += after->get<double>();
     ++stage.trainings;
@@ -71,7 +77,8 @@ int print_losses(Index& index, const std::string& manifest) {
   fmt::print("| stage | loss before | loss after | lowered |\n| --- | --- | --- | --- |\n");
   for (const auto& [name, stage] : stages) {
     const auto n = static_cast<double>(stage.trainings);
-    fmt::print("| {} | {:.4f} | {:.4f} | {} of {} |\n", name, stage.before / n, stage.after / n, stage.lowered, stage.trainings);
+    fmt::print("| {} | {:.4f} | {:.4f} | {} of {} |\n", name, stage.before / n, stage.after / n, stage.lowered,
+               stage.trainings);
   }
   return 0;
 }
@@ -94,7 +101,8 @@ int print_table(const TableOptions& options) {
 }  // namespace
 
 void add_table(CLI::App& parent, Action& action) {
-  CLI::App* app = parent.add_subcommand("table", "A study's scores as a table: means over concepts, holes and failures shown");
+  CLI::App* app =
+      parent.add_subcommand("table", "A study's scores as a table: means over concepts, holes and failures shown");
   const auto options = std::make_shared<TableOptions>();
   app->add_option("study", options->study, "the study's name")->required()->type_name("STUDY");
   one_of(app->add_option("--as", options->as, "form of the output")->capture_default_str(), {"md", "csv", "json"});
@@ -106,7 +114,8 @@ void add_table(CLI::App& parent, Action& action) {
       ->allow_extra_args(false)
       ->type_name("COLUMN");
   app->add_option("--compare", options->compare, "row that the others are compared with")->type_name("ROW");
-  app->add_flag("--losses", options->losses, "instead: the loss on fixed pictures, timesteps and noise, before and after");
+  app->add_flag("--losses", options->losses,
+                "instead: the loss on fixed pictures, timesteps and noise, before and after");
   add_store(*app, options->store);
   app->footer("Examples:\n  atelier table demo\n  atelier table demo --as csv\n  atelier table demo --losses\n");
   app->callback([options, &action] { action = [options] { return print_table(*options); }; });

@@ -31,11 +31,13 @@ std::string study_text(const TrainOptions& options, const std::string& name) {
   if (!options.preset.empty()) method["preset"] = options.preset;
   const Json chosen = parse_settings(options.settings);
   if (!chosen.empty()) method["options"] = chosen;
-  const Json study{{"study", name},
-                   {"concepts", {{{"name", "concept"}, {"path", fs::absolute(options.images).string()}, {"class", options.class_word}}}},
-                   {"methods", {{options.method, method}}},
-                   {"placement", {{"device", options.device}, {"dtype", options.dtype}}},
-                   {"seed", options.seed}};
+  const Json study{
+      {"study", name},
+      {"concepts",
+       {{{"name", "concept"}, {"path", fs::absolute(options.images).string()}, {"class", options.class_word}}}},
+      {"methods", {{options.method, method}}},
+      {"placement", {{"device", options.device}, {"dtype", options.dtype}}},
+      {"seed", options.seed}};
   return pretty_json(study);
 }
 
@@ -46,7 +48,8 @@ void write_artifact(const Json& manifest, const Store& store, const fs::path& ou
     if (job.at("kind") == "train") last = &job;
   }
   const auto record = store.find(last->at("outputs").back().at("key").get<std::string>());
-  if (!record) throw Error({.where = "train", .found = "no artifact in the store", .expected = "what the training published"});
+  if (!record)
+    throw Error({.where = "train", .found = "no artifact in the store", .expected = "what the training published"});
   fs::create_directories(out);
   const auto object = MappedFile::open(store.object_path(record->object));
   AtomicFile file(out / "artifact.safetensors");
@@ -71,20 +74,24 @@ int train(const TrainOptions& options) {
 void add_train(CLI::App& parent, Action& action) {
   CLI::App* app = parent.add_subcommand("train", "One method on the photos of one concept");
   const auto options = std::make_shared<TrainOptions>();
-  app->add_option("method", options->method, "an installed method (see `atelier plugins`)")->required()->type_name("METHOD");
+  app->add_option("method", options->method, "an installed method (see `atelier plugins`)")
+      ->required()
+      ->type_name("METHOD");
   existing_folder(app->add_option("--images", options->images, "folder with the concept's photos")->required());
   app->add_option("--class", options->class_word, "class word: cat, backpack, …")->required()->type_name("WORD");
   app->add_option("--base", options->base, "base model: a folder, a file or a name")->required()->type_name("NAME");
   app->add_option("--preset", options->preset, "a preset of the method (default: its first)")->type_name("NAME");
   add_settings(*app, options->settings, "an option of the method: lora_rank=4, ut.learning_rate=1e-4");
-  whole_number(app->add_option("--seed", options->seed, "of everything that is drawn")->capture_default_str(), 0, 1'000'000'000);
+  whole_number(app->add_option("--seed", options->seed, "of everything that is drawn")->capture_default_str(), 0,
+               1'000'000'000);
   one_of(app->add_option("--dtype", options->dtype, "type of the frozen weights")->capture_default_str(),
          {"float32", "bfloat16"});
   app->add_option("--device", options->device, "auto, cpu or cuda:0")->capture_default_str()->type_name("DEVICE");
   app->add_option("--out", options->out, "folder for artifact.safetensors")->required()->type_name("DIR");
   add_store(*app, options->store);
   app->add_flag("--json", options->json, "one JSON object an event on standard output");
-  app->footer("Example:\n  atelier train textual_inversion --images photos/cat --class cat --base sd15 --out out/cat\n");
+  app->footer(
+      "Example:\n  atelier train textual_inversion --images photos/cat --class cat --base sd15 --out out/cat\n");
   app->callback([options, &action] { action = [options] { return train(*options); }; });
 }
 

@@ -14,6 +14,7 @@
 #include "framework/cli/prompts.h"
 #include "framework/core/error.h"
 #include "framework/core/file_descriptor.h"
+#include "framework/plan/data_folder.h"
 
 namespace atelier::cli {
 namespace {
@@ -67,13 +68,6 @@ FileDescriptor file_in_memory(const std::string& content) {
 }
 
 }  // namespace
-
-fs::path program_folder() {
-  std::error_code error;
-  const fs::path program = fs::read_symlink("/proc/self/exe", error);
-  if (error) throw Error({.where = "/proc/self/exe", .found = error.message(), .advice = "mount /proc"});
-  return program.parent_path();
-}
 
 fs::path worker_path() {
   const char* chosen = std::getenv("ATELIER_WORKER");

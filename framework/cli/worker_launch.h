@@ -6,9 +6,6 @@
 
 namespace atelier::cli {
 
-/// The folder of the running executable.
-[[nodiscard]] std::filesystem::path program_folder();
-
 /// `atelier-worker` beside the running executable, or what the environment variable ATELIER_WORKER names.
 [[nodiscard]] std::filesystem::path worker_path();
 

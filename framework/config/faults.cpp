@@ -10,11 +10,9 @@
 namespace atelier {
 
 void Faults::add(const SourcePosition& at, std::string found, std::string expected, std::string advice) {
-  const auto where =
-      at.override_text.empty() ? fmt::format("{}:{}:{}", file_, at.line, at.column) : at.override_text;
-  const bool known = std::ranges::any_of(faults_, [&](const Entry& entry) {
-    return entry.fault.where == where && entry.fault.found == found;
-  });
+  const auto where = at.override_text.empty() ? fmt::format("{}:{}:{}", file_, at.line, at.column) : at.override_text;
+  const bool known = std::ranges::any_of(
+      faults_, [&](const Entry& entry) { return entry.fault.where == where && entry.fault.found == found; });
   if (known) return;
   Fault fault{.where = where, .found = std::move(found), .expected = std::move(expected), .advice = std::move(advice)};
   faults_.push_back({at, std::move(fault)});

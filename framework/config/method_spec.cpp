@@ -87,10 +87,11 @@ class SpecCheck {
     const bool is_choice = option.type == OptionType::choice;
     require(is_choice == !option.choices.empty(), part, is_choice ? "no choices" : "choices",
             is_choice ? "some choices" : "none: it is no choice");
-    const bool numeric = option.type == OptionType::integer || option.type == OptionType::real ||
-                         option.type == OptionType::integers;
+    const bool numeric =
+        option.type == OptionType::integer || option.type == OptionType::real || option.type == OptionType::integers;
     require(numeric || (!option.low && !option.high), part, "limits", "none: it is no number");
-    require(!option.low || !option.high || *option.low <= *option.high, part, "limits in the wrong order", "low <= high");
+    require(!option.low || !option.high || *option.low <= *option.high, part, "limits in the wrong order",
+            "low <= high");
     require(!option.help.empty(), part, "no help", "one line of help");
     const auto value = checked(option, option.value, part);
     // A default in another type than the option's would make keys differ from those of the same value chosen.

@@ -34,9 +34,12 @@ Json condition_json(const Condition& condition) {
 Json conditions_json(const std::vector<Condition>& conditions) { return list_json(conditions, condition_json); }
 
 Json option_json(const OptionSpec& option) {
-  Json json = {{"name", option.name},       {"type", option_type_name(option.type)},
-               {"value", option.value},     {"choices", option.choices},
-               {"help", option.help},       {"source", option.source},
+  Json json = {{"name", option.name},
+               {"type", option_type_name(option.type)},
+               {"value", option.value},
+               {"choices", option.choices},
+               {"help", option.help},
+               {"source", option.source},
                {"active_when", conditions_json(option.active_when)}};
   json["low"] = option.low ? Json(*option.low) : Json();
   json["high"] = option.high ? Json(*option.high) : Json();
@@ -90,7 +93,8 @@ class Fields {
     if (json.size() == names.size()) return;
     const std::vector<std::string> known(names.begin(), names.end());
     for (const auto& [name, value] : json.items()) {
-      if (std::ranges::count(known, name) == 0) fail(fmt::format("unknown field \"{}\"", name), "one of " + join(known));
+      if (std::ranges::count(known, name) == 0)
+        fail(fmt::format("unknown field \"{}\"", name), "one of " + join(known));
     }
   }
 
@@ -192,8 +196,8 @@ ConditionalReads read_reads(const Json& json, const std::string& where) {
 
 StageSpec read_stage(const Json& json, const std::string& where) {
   const Fields fields(json, where,
-                      {"name", "numerics", "reads", "reads_when", "inputs", "runs_when", "steps", "depends_on_total_when",
-                       "lists", "class_images_when"});
+                      {"name", "numerics", "reads", "reads_when", "inputs", "runs_when", "steps",
+                       "depends_on_total_when", "lists", "class_images_when"});
   const Fields steps(fields.raw("steps"), fields.path("steps"), {"add", "subtract"});
   StageSpec stage;
   stage.name = fields.text("name");
@@ -211,9 +215,8 @@ StageSpec read_stage(const Json& json, const std::string& where) {
 
 PhraseRule read_phrase(const Json& json, const std::string& where) {
   const Fields fields(json, where, {"when", "text", "base"});
-  return {.when = fields.list<Condition>("when", read_condition),
-          .text = fields.text("text"),
-          .base = fields.text("base")};
+  return {
+      .when = fields.list<Condition>("when", read_condition), .text = fields.text("text"), .base = fields.text("base")};
 }
 
 SamplerSpec read_sampler(const Json& json, const std::string& where) {

@@ -93,7 +93,7 @@ std::optional<Json> typed_value(const OptionSpec& option, const Json& value) {
     case OptionType::choice:
       if (!value.is_string()) return std::nullopt;
       return std::ranges::count(option.choices, value.get_ref<const std::string&>()) > 0 ? std::optional(value)
-                                                                                        : std::nullopt;
+                                                                                         : std::nullopt;
     case OptionType::file:
       return value.is_string() && !value.get_ref<const std::string&>().empty() ? std::optional(value) : std::nullopt;
     case OptionType::text:

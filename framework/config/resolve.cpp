@@ -18,8 +18,8 @@ bool names_option(const std::vector<std::string>& names, std::string_view name) 
 
 /// Whether something besides the training of single stages looks at the option: which stages run, or the phrase.
 bool used_by_method(const MethodSpec& spec, std::string_view name) {
-  const bool by_stages = std::ranges::any_of(
-      spec.stages, [&](const StageSpec& stage) { return names_option(stage.runs_when, name); });
+  const bool by_stages =
+      std::ranges::any_of(spec.stages, [&](const StageSpec& stage) { return names_option(stage.runs_when, name); });
   const bool by_phrase = std::ranges::any_of(spec.phrases, [&](const PhraseRule& rule) {
     const bool placeholder = (rule.text + rule.base).find("{placeholder}") != std::string::npos;
     return names_option(rule.when, name) || (placeholder && name == "placeholder_token");

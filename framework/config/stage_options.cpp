@@ -5,10 +5,11 @@
 namespace atelier {
 namespace {
 
-constexpr std::array kNames = {
-    "learning_rate",    "adam_beta1", "adam_beta2", "adam_weight_decay",           "adam_epsilon",
-    "max_grad_norm",    "scale_lr",   "train_batch_size", "gradient_accumulation_steps", "micro_batch_size",
-    "lr_scheduler",     "lr_warmup_steps", "lr_num_cycles", "lr_power"};
+constexpr std::array kNames = {"learning_rate",     "adam_beta1",       "adam_beta2",
+                               "adam_weight_decay", "adam_epsilon",     "max_grad_norm",
+                               "scale_lr",          "train_batch_size", "gradient_accumulation_steps",
+                               "micro_batch_size",  "lr_scheduler",     "lr_warmup_steps",
+                               "lr_num_cycles",     "lr_power"};
 
 /// Makes the options of one stage; `add` fills what all have in common.
 class StageOptions {
@@ -43,9 +44,9 @@ class StageOptions {
   }
 
   void add_schedule() {
-    auto& scheduler = add("lr_scheduler", OptionType::choice, "constant", "how the learning rate changes over the steps");
-    scheduler.choices = {"linear",     "cosine",   "cosine_with_restarts",
-                         "polynomial", "constant", "constant_with_warmup"};
+    auto& scheduler =
+        add("lr_scheduler", OptionType::choice, "constant", "how the learning rate changes over the steps");
+    scheduler.choices = {"linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup"};
     const auto name = prefix_ + "lr_scheduler";
     integer("lr_warmup_steps", 0, "steps over which the learning rate rises from 0", 0.0).active_when = {
         {.option = name, .value = "constant", .negated = true}};

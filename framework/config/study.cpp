@@ -13,8 +13,8 @@ namespace {
 
 const std::vector<std::string>& study_keys() {
   static const std::vector<std::string> keys = {
-      "study",       "concepts", "methods", "sweep",     "seed",    "seeds",    "checkpoints", "evaluate", "encoders",
-      "sampler",     "sample_seed", "size", "placement", "preview", "snapshot", "keep",        "tables"};
+      "study",   "concepts",    "methods", "sweep",     "seed",    "seeds",    "checkpoints", "evaluate", "encoders",
+      "sampler", "sample_seed", "size",    "placement", "preview", "snapshot", "keep",        "tables"};
   return keys;
 }
 

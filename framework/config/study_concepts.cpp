@@ -18,7 +18,8 @@ std::string last_part(const std::string& path) {
   const auto end = path.find_last_not_of('/');
   if (end == std::string::npos) return "";
   const auto begin = path.rfind('/', end);
-  return path.substr(begin == std::string::npos ? 0 : begin + 1, end - (begin == std::string::npos ? 0 : begin + 1) + 1);
+  return path.substr(begin == std::string::npos ? 0 : begin + 1,
+                     end - (begin == std::string::npos ? 0 : begin + 1) + 1);
 }
 
 class ConceptReader {

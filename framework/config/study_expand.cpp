@@ -70,9 +70,7 @@ class Expansion {
   }
 
   /// Options of a draft as far as they are known, without a check. Many drafts share them.
-  const Json& resolved(const Draft& draft) {
-    return resolution(draft).options;
-  }
+  const Json& resolved(const Draft& draft) { return resolution(draft).options; }
 
   const ResolvedOptions& resolution(const Draft& draft) {
     const auto key = fmt::format("{}\n{}\n{}", draft.cell.label, draft.cell.preset, draft.cell.chosen.dump());
@@ -221,9 +219,10 @@ class Expansion {
     const auto near = nearest(key, names);
     auto advice = near.empty() ? std::string() : fmt::format("did you mean {}?", near);
     if (!owners.empty()) advice = fmt::format("narrow the item with when: {{method: {}}}", join(owners));
-    faults_.add(value.key_at, fmt::format("sweep: {} has no option \"{}\"", method.label, key),
-                near.empty() && owners.empty() ? "seed, preset or one of " + join(option_names(*method.spec), ", ", 20) : "",
-                advice);
+    faults_.add(
+        value.key_at, fmt::format("sweep: {} has no option \"{}\"", method.label, key),
+        near.empty() && owners.empty() ? "seed, preset or one of " + join(option_names(*method.spec), ", ", 20) : "",
+        advice);
   }
 
   void finish() {
@@ -245,8 +244,7 @@ class Expansion {
 
   void check_duplicate(const Draft& draft, std::map<std::string, const Draft*>& seen) {
     const auto& cell = draft.cell;
-    const auto identity =
-        fmt::format("{}\n{}\n{}\n{}", cell.label, cell.subject, cell.seed, cell.options.dump());
+    const auto identity = fmt::format("{}\n{}\n{}\n{}", cell.label, cell.subject, cell.seed, cell.options.dump());
     if (seen.emplace(identity, &draft).second || !faults_.empty()) return;
     faults_.add(draft.made_at,
                 fmt::format("sweep: {}, {}, seed {} twice with the same options", cell.label, cell.subject, cell.seed),
@@ -262,7 +260,8 @@ class Expansion {
       try {
         total += stage_steps(stage, draft.cell.options);
       } catch (const Error& error) {
-        faults_.add(steps_place(draft, stage), fmt::format("{}: {}: {}", draft.cell.label, error.fault().where, error.fault().found),
+        faults_.add(steps_place(draft, stage),
+                    fmt::format("{}: {}: {}", draft.cell.label, error.fault().where, error.fault().found),
                     error.fault().expected, error.fault().advice);
         return;
       }

@@ -171,7 +171,8 @@ std::optional<StudySampler> read_sampler(const YamlNode& node, const std::string
     if (text && check_word(*value, map.path("scheduler"), *text, known.schedulers, faults)) sampler.scheduler = *text;
   }
   if (const auto* value = map.get("steps")) sampler.steps = yaml_integer(*value, map.path("steps"), 1, 1000, faults);
-  if (const auto* value = map.get("guidance")) sampler.guidance = yaml_number(*value, map.path("guidance"), 0.0, faults);
+  if (const auto* value = map.get("guidance"))
+    sampler.guidance = yaml_number(*value, map.path("guidance"), 0.0, faults);
   if (const auto* value = map.get("settings")) {
     if (value->kind != YamlNode::Kind::map) {
       faults.add(value->at, map.path("settings") + ": " + describe(*value), "a mapping of the scheduler's settings");

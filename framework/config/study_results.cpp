@@ -12,7 +12,8 @@ namespace {
 void read_steps(const YamlNode& node, const std::string& path, const std::vector<std::string>& labels, Study& study,
                 Faults& faults) {
   if (node.kind != YamlNode::Kind::list || node.items.empty()) {
-    faults.add(node.at, path + ": " + (node.kind == YamlNode::Kind::list ? std::string("an empty list") : describe(node)),
+    faults.add(node.at,
+               path + ": " + (node.kind == YamlNode::Kind::list ? std::string("an empty list") : describe(node)),
                "a list of optimizer steps");
     return;
   }
@@ -111,7 +112,9 @@ class EvaluationReader {
 class TableReader {
  public:
   TableReader(const YamlNode& node, std::string path, const Study& study, Faults& faults)
-      : map_(node, std::move(path), {"rows", "columns", "over", "compare_to"}, faults), node_(node), study_(study),
+      : map_(node, std::move(path), {"rows", "columns", "over", "compare_to"}, faults),
+        node_(node),
+        study_(study),
         faults_(faults) {}
 
   StudyTable read() {
@@ -146,7 +149,8 @@ class TableReader {
     auto texts = yaml_texts(*node, map_.path(key), faults_);
     const auto known = axes();
     for (const auto& text : texts) {
-      if (std::ranges::count(known, text) == 0) add_unknown(place(*node, text), map_.path(key) + ": no axis", text, known, faults_);
+      if (std::ranges::count(known, text) == 0)
+        add_unknown(place(*node, text), map_.path(key) + ": no axis", text, known, faults_);
     }
     return texts;
   }
@@ -221,7 +225,8 @@ void read_checkpoints(const YamlNode& node, Study& study, Faults& faults) {
 
 void read_evaluate(const YamlNode& node, const Known& known, Study& study, Faults& faults) {
   if (node.kind != YamlNode::Kind::list || node.items.empty()) {
-    faults.add(node.at, "evaluate: " + (node.kind == YamlNode::Kind::list ? std::string("an empty list") : describe(node)),
+    faults.add(node.at,
+               "evaluate: " + (node.kind == YamlNode::Kind::list ? std::string("an empty list") : describe(node)),
                "a list of protocols");
     return;
   }

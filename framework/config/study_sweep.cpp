@@ -30,10 +30,12 @@ class SweepReader {
     if (node_.kind != YamlNode::Kind::map) return std::nullopt;
     SweepItem item;
     item.at = node_.at;
-    const int kinds = static_cast<int>(std::ranges::count_if(
-        node_.entries, [](const auto& e) { return e.key == "grid" || e.key == "zip" || e.key == "each" || e.key == "exclude"; }));
+    const int kinds = static_cast<int>(std::ranges::count_if(node_.entries, [](const auto& e) {
+      return e.key == "grid" || e.key == "zip" || e.key == "each" || e.key == "exclude";
+    }));
     if (kinds != 1 && faults_.size() == before) {
-      faults_.add(node_.at, fmt::format("{}: {} of grid, zip, each and exclude", path_, kinds == 0 ? "none" : "several"),
+      faults_.add(node_.at,
+                  fmt::format("{}: {} of grid, zip, each and exclude", path_, kinds == 0 ? "none" : "several"),
                   "exactly one of them");
     }
     if (const auto* when = map.get("when")) item.when = conditions(*when, path_ + ".when");
@@ -118,7 +120,8 @@ class SweepReader {
     if (!judged || std::ranges::count(known, key) > 0) return true;
     const auto near = nearest(key, known);
     faults_.add(at, fmt::format("{}: no method has an option \"{}\"", path, key),
-                "method, concept, seed, preset, base or an option", near.empty() ? "" : fmt::format("did you mean {}?", near));
+                "method, concept, seed, preset, base or an option",
+                near.empty() ? "" : fmt::format("did you mean {}?", near));
     return false;
   }
 

@@ -22,7 +22,8 @@ void place(YamlNode& node, const SourcePosition& at) {
 
 class Override {
  public:
-  Override(const SourcePosition& at, YamlNode value, Faults& faults) : at_(at), value_(std::move(value)), faults_(faults) {
+  Override(const SourcePosition& at, YamlNode value, Faults& faults)
+      : at_(at), value_(std::move(value)), faults_(faults) {
     place(value_, at_);
   }
 

@@ -45,8 +45,13 @@ std::string error_text(const Json& event) {
 class Execution {
  public:
   Execution(const Json& manifest, const Store& store, const std::filesystem::path& program, ExecuteObserver& observer)
-      : manifest_(manifest), store_(store), program_(program), observer_(observer), spool_(store),
-        queue_(queue_of(manifest, store, result_.skipped)), total_(queue_.waiting()) {}
+      : manifest_(manifest),
+        store_(store),
+        program_(program),
+        observer_(observer),
+        spool_(store),
+        queue_(queue_of(manifest, store, result_.skipped)),
+        total_(queue_.waiting()) {}
 
   ExecuteResult run();
 
@@ -151,13 +156,19 @@ void Execution::worker_died(const Json& job, const std::string& attempt) {
     result_.interrupted = true;
     return;
   }
-  const std::string text = fmt::format("atelier-worker: {}; expected an answer to the job; see its last lines above", end.text);
+  const std::string text =
+      fmt::format("atelier-worker: {}; expected an answer to the job; see its last lines above", end.text);
   // The worker may have died before its own record of the attempt: this one stands beside it.
   Json keys = Json::array();
   for (const Json& output : job.at("outputs")) keys.push_back(output.at("key"));
   const std::string death = attempt + "-died";
-  spool_.write({{"type", "attempt"}, {"attempt", death}, {"job_keys", keys}, {"kind", job.at("kind")}, {"pid", ::getpid()}});
-  spool_.write({{"type", "attempt_end"}, {"attempt", death}, {"status", "failed"}, {"class", "node"}, {"seconds", 0.0},
+  spool_.write(
+      {{"type", "attempt"}, {"attempt", death}, {"job_keys", keys}, {"kind", job.at("kind")}, {"pid", ::getpid()}});
+  spool_.write({{"type", "attempt_end"},
+                {"attempt", death},
+                {"status", "failed"},
+                {"class", "node"},
+                {"seconds", 0.0},
                 {"error", text}},
                true);
   record_failure(job, "node", text);
@@ -173,9 +184,8 @@ void Execution::stop_worker() {
 }  // namespace
 
 bool is_done(const Json& job, const Store& store) {
-  return std::ranges::all_of(job.at("outputs"), [&](const Json& output) {
-    return store.has(output.at("key").get_ref<const std::string&>());
-  });
+  return std::ranges::all_of(
+      job.at("outputs"), [&](const Json& output) { return store.has(output.at("key").get_ref<const std::string&>()); });
 }
 
 ExecuteResult execute(const Json& manifest, const Store& store, const std::filesystem::path& worker,

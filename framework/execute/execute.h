@@ -15,9 +15,9 @@ namespace atelier {
 /// One job that could not be done.
 struct JobFailure {
   std::int64_t job = 0;
-  std::string kind;       ///< train, sample, score
-  std::string failure;    ///< class: configuration, method, resource, node
-  std::string text;       ///< one line: where, what was found, what was expected, what to do
+  std::string kind;     ///< train, sample, score
+  std::string failure;  ///< class: configuration, method, resource, node
+  std::string text;     ///< one line: where, what was found, what was expected, what to do
   std::vector<std::string> runs;
 };
 
@@ -40,8 +40,8 @@ class ExecuteObserver {
 };
 
 /// Does what a manifest's jobs ask for that is not in the store yet, one after the other, in one worker process that
-/// keeps the base model. A failed job fails the runs that need it and no others; a worker that dies fails the job it was
-/// at and is started anew. SIGINT and SIGTERM let the worker save its training and end the call with `interrupted`.
+/// keeps the base model. A failed job fails the runs that need it and no others; a worker that dies fails the job it
+/// was at and is started anew. SIGINT and SIGTERM let the worker save its training and end the call with `interrupted`.
 /// `worker`: the program atelier-worker. Throws Error when no worker can be started at all.
 [[nodiscard]] ExecuteResult execute(const Json& manifest, const Store& store, const std::filesystem::path& worker,
                                     ExecuteObserver& observer);

@@ -14,7 +14,7 @@ namespace atelier {
 
 /// How a worker ended.
 struct WorkerEnd {
-  int status = 0;  ///< exit code, or 128 + signal
+  int status = 0;    ///< exit code, or 128 + signal
   std::string text;  ///< "killed by signal 9 (Killed)"
 };
 

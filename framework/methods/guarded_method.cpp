@@ -101,7 +101,8 @@ void GuardedMethod::apply(Session& session, const TrainedArtifact& artifact, dou
   guarded([&] { return name_ + ": apply"; }, [&] { method_->apply(session, artifact, weight); });
 }
 
-std::map<std::string, TensorSet> GuardedMethod::files(const TrainedArtifact& artifact, const ModuleNames& target) const {
+std::map<std::string, TensorSet> GuardedMethod::files(const TrainedArtifact& artifact,
+                                                      const ModuleNames& target) const {
   return guarded([&] { return name_ + ": files"; }, [&] { return method_->files(artifact, target); });
 }
 

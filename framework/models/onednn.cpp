@@ -29,10 +29,8 @@ Tensor onednn_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) 
 
 /// oneDNN refuses bfloat16 on older processors; ATen's own kernels are slow there, but they work.
 bool packs_bfloat16(c10::ScalarType type) {
-  static const bool supported = c10::Dispatcher::singleton()
-                                    .findSchemaOrThrow("mkldnn::_is_mkldnn_bf16_supported", "")
-                                    .typed<bool()>()
-                                    .call();
+  static const bool supported =
+      c10::Dispatcher::singleton().findSchemaOrThrow("mkldnn::_is_mkldnn_bf16_supported", "").typed<bool()>().call();
   return supported && type == at::kBFloat16;
 }
 

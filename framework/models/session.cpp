@@ -126,9 +126,8 @@ std::vector<std::int64_t> Session::layer_shape(const std::string& layer) {
   if (linear != place.registry->linears.end()) return linear->second->weight.sizes().vec();
   const auto convolution = place.registry->convolutions.find(place.name);
   if (convolution != place.registry->convolutions.end()) return convolution->second->weight.sizes().vec();
-  throw Error({.where = layer,
-               .found = "no such layer",
-               .expected = "a linear or convolution layer of the base model"});
+  throw Error(
+      {.where = layer, .found = "no such layer", .expected = "a linear or convolution layer of the base model"});
 }
 
 void Session::attach(const std::string& layer, LowRank adapter) {

@@ -100,7 +100,9 @@ ConceptPhoto& photo_named(ConceptFolder& folder, const std::string& name, const 
   std::vector<std::string> names;
   for (const auto& photo : folder.photos) names.push_back(photo.name);
   const auto near = nearest(name, names);
-  throw Error({.where = where, .found = fmt::format("no photo \"{}\"", name), .expected = "one of " + join(names),
+  throw Error({.where = where,
+               .found = fmt::format("no photo \"{}\"", name),
+               .expected = "one of " + join(names),
                .advice = near.empty() ? "" : fmt::format("did you mean {}?", near)},
               ErrorKind::usage);
 }
@@ -123,8 +125,10 @@ void apply_notes(ConceptFolder& folder, const ConceptFile& file, const std::stri
 void take_files(ConceptFolder& folder, const ConceptFile& file) {
   const auto listing = list_photos(folder.path);
   if (!listing.broken.empty()) {
-    throw Error({.where = (folder.path / listing.broken.front()).string(), .found = "no JPEG, PNG or WebP inside",
-                 .expected = "a picture, as its name says", .advice = "remove the file or get it again"},
+    throw Error({.where = (folder.path / listing.broken.front()).string(),
+                 .found = "no JPEG, PNG or WebP inside",
+                 .expected = "a picture, as its name says",
+                 .advice = "remove the file or get it again"},
                 ErrorKind::usage);
   }
   for (const auto& hidden : listing.hidden) folder.notes.push_back(fmt::format("{}: hidden, ignored", hidden));
@@ -136,8 +140,11 @@ void take_files(ConceptFolder& folder, const ConceptFile& file) {
   }
   for (const auto& path : listing.photos) {
     const auto name = path.filename().string();
-    folder.photos.push_back({.name = name, .path = inside(folder.path, name, path.string()), .sha256 = "",
-                             .caption = "", .base_caption = ""});
+    folder.photos.push_back({.name = name,
+                             .path = inside(folder.path, name, path.string()),
+                             .sha256 = "",
+                             .caption = "",
+                             .base_caption = ""});
   }
 }
 
@@ -147,7 +154,9 @@ std::string ConceptFolder::class_for(const std::string& method) const {
   const auto own = facts.classes.find(method);
   const auto word = own == facts.classes.end() ? facts.class_word : own->second;
   if (!word.empty()) return word;
-  throw Error({.where = path.string(), .found = "no class word", .expected = "what kind of thing the concept is: cat",
+  throw Error({.where = path.string(),
+               .found = "no class word",
+               .expected = "what kind of thing the concept is: cat",
                .advice = "write class: into concept.yaml there"},
               ErrorKind::usage);
 }
@@ -156,18 +165,16 @@ std::vector<ConceptPhoto> ConceptFolder::used_photos() const {
   std::vector<ConceptPhoto> used;
   std::ranges::copy_if(photos, std::back_inserter(used), [](const auto& photo) { return !photo.held_out; });
   if (!used.empty()) return used;
-  throw Error({.where = path.string(), .found = photos.empty() ? "no photos" : "only photos that are held out",
+  throw Error({.where = path.string(),
+               .found = photos.empty() ? "no photos" : "only photos that are held out",
                .expected = "at least one photo (JPEG, PNG or WebP)"},
               ErrorKind::usage);
 }
 
 ConceptFolder read_concept(const fs::path& folder, PhotoReader& reader, const ConceptFacts& known) {
   const auto clean = folder.has_filename() ? folder : folder.parent_path();
-  ConceptFolder subject{.name = fs::weakly_canonical(clean).filename().string(),
-                        .path = folder,
-                        .facts = {},
-                        .photos = {},
-                        .notes = {}};
+  ConceptFolder subject{
+      .name = fs::weakly_canonical(clean).filename().string(), .path = folder, .facts = {}, .photos = {}, .notes = {}};
   if (!fs::is_directory(folder)) static_cast<void>(list_photos(folder));  // throws
   const auto path = folder / "concept.yaml";
   const auto file = read_concept_file(path);

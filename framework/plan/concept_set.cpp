@@ -40,7 +40,8 @@ void check_names(const std::vector<SetEntry>& set, const std::vector<std::string
   for (const auto& name : names) {
     if (std::ranges::find(known, name) != known.end()) continue;
     const auto near = nearest(name, known);
-    throw Error({.where = where, .found = fmt::format("\"{}\", which the set does not have", name),
+    throw Error({.where = where,
+                 .found = fmt::format("\"{}\", which the set does not have", name),
                  .expected = "one of " + join(known, ", ", 12),
                  .advice = near.empty() ? "" : fmt::format("did you mean {}?", near)},
                 ErrorKind::usage);
@@ -63,8 +64,10 @@ std::vector<SetEntry> read_concept_set(const std::string& id, const fs::path& da
   std::ranges::sort(known);
   if (std::ranges::find(known, id) == known.end()) {
     const auto near = nearest(id, known);
-    throw Error({.where = fmt::format("concept set \"{}\"", id), .found = "there is none of this name",
-                 .expected = "one of " + join(known), .advice = near.empty() ? "" : fmt::format("did you mean {}?", near)},
+    throw Error({.where = fmt::format("concept set \"{}\"", id),
+                 .found = "there is none of this name",
+                 .expected = "one of " + join(known),
+                 .advice = near.empty() ? "" : fmt::format("did you mean {}?", near)},
                 ErrorKind::usage);
   }
   const auto json = read_yaml_file(data / "concept_sets" / (id + ".yaml"));

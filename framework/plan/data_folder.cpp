@@ -24,10 +24,11 @@ fs::path data_folder() {
   const bool is_named = named != nullptr && *named != '\0';
   const fs::path folder = is_named ? fs::path(named) : program_folder().parent_path() / "share" / "atelier" / "data";
   if (fs::is_directory(folder / "prompts")) return folder;
-  throw Error({.where = folder.string(),
-               .found = "no folder with prompts/ in it",
-               .expected = "Atelier's data: prompts, concept_sets and protocols",
-               .advice = is_named ? "correct ATELIER_DATA" : "install Atelier again, or name the folder in ATELIER_DATA"});
+  throw Error(
+      {.where = folder.string(),
+       .found = "no folder with prompts/ in it",
+       .expected = "Atelier's data: prompts, concept_sets and protocols",
+       .advice = is_named ? "correct ATELIER_DATA" : "install Atelier again, or name the folder in ATELIER_DATA"});
 }
 
 Json read_yaml_file(const fs::path& path) {

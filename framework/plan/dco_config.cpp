@@ -91,7 +91,8 @@ void read_dco_config(const fs::path& config, const std::string& entry, ConceptFo
   const auto initializers = texts(data, "initializer_tokens", where);
   if (!initializers.empty()) folder.facts.initializer = initializers.front();
   const auto word = data.find("class");
-  folder.facts.class_word = word != data.end() && word->is_string() ? word->get<std::string>() : folder.facts.initializer;
+  folder.facts.class_word =
+      word != data.end() && word->is_string() ? word->get<std::string>() : folder.facts.initializer;
 }
 
 }  // namespace atelier

@@ -107,7 +107,9 @@ const PhraseRule& phrase_rule(const MethodSpec& spec, const Json& options) {
   for (const auto& rule : spec.phrases) {
     if (hold(rule.when, options)) return rule;
   }
-  throw Error({.where = spec.name, .found = "no phrase rule that holds", .expected = "a last rule without conditions",
+  throw Error({.where = spec.name,
+               .found = "no phrase rule that holds",
+               .expected = "a last rule without conditions",
                .advice = "rebuild the plugin"});
 }
 

@@ -11,8 +11,8 @@ namespace atelier {
 namespace {
 
 const std::vector<std::string>& schedulers() {
-  static const std::vector<std::string> names{"ddim",  "ddpm", "dpmpp_2m", "dpmpp_2m_karras", "euler", "euler_ancestral",
-                                              "lcm", "pndm", "unipc"};
+  static const std::vector<std::string> names{"ddim", "ddpm", "dpmpp_2m", "dpmpp_2m_karras", "euler", "euler_ancestral",
+                                              "lcm",  "pndm", "unipc"};
   return names;
 }
 

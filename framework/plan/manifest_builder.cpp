@@ -64,11 +64,19 @@ Json ManifestBuilder::build() {
   }
   Json tables = Json::object();
   for (const auto& [name, table] : study_.tables) {
-    tables[name] = {{"rows", table.rows}, {"columns", table.columns}, {"over", table.over}, {"compare_to", table.compare_to}};
+    tables[name] = {
+        {"rows", table.rows}, {"columns", table.columns}, {"over", table.over}, {"compare_to", table.compare_to}};
   }
-  return {{"schema", "atelier.manifest/1"}, {"study", study_.name}, {"yaml", study_.text}, {"overrides", study_.overrides},
-          {"resolved", resolved_study(study_)}, {"runs", runs_}, {"jobs", jobs_}, {"protocols", protocols_},
-          {"tables", tables}, {"keep", study_.keep}};
+  return {{"schema", "atelier.manifest/1"},
+          {"study", study_.name},
+          {"yaml", study_.text},
+          {"overrides", study_.overrides},
+          {"resolved", resolved_study(study_)},
+          {"runs", runs_},
+          {"jobs", jobs_},
+          {"protocols", protocols_},
+          {"tables", tables},
+          {"keep", study_.keep}};
 }
 
 void ManifestBuilder::read_concepts() {
@@ -90,7 +98,10 @@ void ManifestBuilder::read_concepts() {
     }
   }
   if (faults.empty()) return;
-  throw Error({.where = study_.file, .found = faults, .expected = "", .advice = "`atelier concepts check` looks at a folder of concepts"},
+  throw Error({.where = study_.file,
+               .found = faults,
+               .expected = "",
+               .advice = "`atelier concepts check` looks at a folder of concepts"},
               ErrorKind::usage);
 }
 
@@ -104,11 +115,16 @@ Json ManifestBuilder::subject_of(const Cell& cell) const {
   if (word.empty()) word = folder.class_for(cell.method);
   const std::string initializer = entry->initializer.empty() ? folder.facts.initializer : entry->initializer;
   const std::string kind = entry->kind.empty() ? folder.facts.kind : entry->kind;
-  return {{"name", cell.subject}, {"class_word", word}, {"initializer", initializer}, {"kind", kind.empty() ? "object" : kind}};
+  return {{"name", cell.subject},
+          {"class_word", word},
+          {"initializer", initializer},
+          {"kind", kind.empty() ? "object" : kind}};
 }
 
 Json ManifestBuilder::sampler_of(const Cell& cell, const MethodSpec& spec) const {
-  Json sampler{{"scheduler", spec.sampler.scheduler}, {"steps", spec.sampler.steps}, {"guidance", spec.sampler.guidance},
+  Json sampler{{"scheduler", spec.sampler.scheduler},
+               {"steps", spec.sampler.steps},
+               {"guidance", spec.sampler.guidance},
                {"settings", spec.sampler.settings}};
   const auto entry = std::ranges::find(study_.methods, cell.label, &StudyMethod::label);
   const auto apply = [&](const std::optional<StudySampler>& chosen) {
@@ -158,9 +174,15 @@ void ManifestBuilder::add_cell(const Cell& cell) {
     model.sampler = sampler_of(cell, plugin.method);
     std::vector<std::int64_t> jobs;
     plan_training(model, cell, checkpoint.get<std::int64_t>(), jobs);
-    Json run{{"method", cell.label}, {"concept", cell.subject}, {"seed", cell.seed}, {"preset", cell.preset},
-             {"checkpoint", single ? Json() : checkpoint}, {"options", cell.chosen}, {"label", label_of(cell)},
-             {"row", row_of(cell)}, {"train_jobs", jobs}};
+    Json run{{"method", cell.label},
+             {"concept", cell.subject},
+             {"seed", cell.seed},
+             {"preset", cell.preset},
+             {"checkpoint", single ? Json() : checkpoint},
+             {"options", cell.chosen},
+             {"label", label_of(cell)},
+             {"row", row_of(cell)},
+             {"train_jobs", jobs}};
     add_run(model, cell.subject, std::move(run));
   }
 }
@@ -208,10 +230,18 @@ void ManifestBuilder::add_anchors(const std::string& base) {
     for (const bool with_class : {false, true}) {
       model.label = model.method = with_class ? "anchor:class_word" : "anchor:prompt_only";
       model.phrase = model.base_phrase = with_class ? model.subject.at("class_word").get<std::string>() : "";
-      const std::string label = (with_class ? "class word (" : "prompt only (") + fs::path(base).filename().string() + ")";
+      const std::string label =
+          (with_class ? "class word (" : "prompt only (") + fs::path(base).filename().string() + ")";
       add_run(model, entry.name,
-              {{"method", model.method}, {"concept", entry.name}, {"seed", Json()}, {"preset", ""}, {"checkpoint", Json()},
-               {"options", Json::object()}, {"label", label}, {"row", {{"method", model.method}}}, {"train_jobs", Json::array()}});
+              {{"method", model.method},
+               {"concept", entry.name},
+               {"seed", Json()},
+               {"preset", ""},
+               {"checkpoint", Json()},
+               {"options", Json::object()},
+               {"label", label},
+               {"row", {{"method", model.method}}},
+               {"train_jobs", Json::array()}});
     }
   }
 }
@@ -222,7 +252,8 @@ Json ManifestBuilder::common_job(const PlannedModel& model) const {
           {"dtype", numerics_class_.at("dtype")},
           {"threads", threads_},
           {"method", model.method},
-          {"plugin", model.plugin == nullptr ? Json() : Json(fs::absolute(model.plugin->library).lexically_normal().string())},
+          {"plugin",
+           model.plugin == nullptr ? Json() : Json(fs::absolute(model.plugin->library).lexically_normal().string())},
           {"options", model.options},
           {"concept", model.subject}};
 }
@@ -231,8 +262,13 @@ Json& ManifestBuilder::job(const std::string& identity, const std::string& kind,
                            const std::string& base, const Json& content) {
   const auto [found, fresh] = job_index_.emplace(identity, static_cast<std::int64_t>(jobs_.size()));
   if (fresh) {
-    jobs_.push_back({{"id", found->second}, {"kind", kind}, {"needs", needs}, {"runs", Json::array()}, {"base", base},
-                     {"outputs", Json::array()}, {"job", content}});
+    jobs_.push_back({{"id", found->second},
+                     {"kind", kind},
+                     {"needs", needs},
+                     {"runs", Json::array()},
+                     {"base", base},
+                     {"outputs", Json::array()},
+                     {"job", content}});
   }
   return jobs_.at(static_cast<std::size_t>(found->second));
 }

@@ -19,16 +19,16 @@ struct PlannedConcept {
 
 /// What a run's pictures are made from.
 struct PlannedModel {
-  std::string label, method;   ///< "anchor:…" has no plugin
+  std::string label, method;  ///< "anchor:…" has no plugin
   const PluginDescription* plugin = nullptr;
   const PlannedBase* base = nullptr;
   Json options = Json::object();
-  Json subject;                ///< name, class_word, initializer, kind
-  Json artifact;               ///< train key, null for the base model
-  Json numerics;               ///< of the stage that made it
+  Json subject;   ///< name, class_word, initializer, kind
+  Json artifact;  ///< train key, null for the base model
+  Json numerics;  ///< of the stage that made it
   std::int64_t train_job = -1;
   std::string phrase, base_phrase;
-  Json sampler;                ///< null: the protocol's
+  Json sampler;  ///< null: the protocol's
 };
 
 /// Builds a manifest run by run. Jobs that several runs share are made once.

@@ -53,7 +53,8 @@ Json ManifestBuilder::protocol_settings(const StudyEvaluation& evaluation) {
     lists.push_back({{"list", evaluation.prompts}, {"role", "edit"}});
     settings["pictures"]["prompts"] = lists;
   }
-  change_scoring(settings["scoring"], evaluation.overrides, fmt::format("{}: evaluate {}", study_.file, evaluation.name));
+  change_scoring(settings["scoring"], evaluation.overrides,
+                 fmt::format("{}: evaluate {}", study_.file, evaluation.name));
   settings["changed"] = {{"images_per_prompt", evaluation.images ? Json(*evaluation.images) : Json()},
                          {"prompts", evaluation.prompts.empty() ? Json() : Json(evaluation.prompts)},
                          {"settings", evaluation.overrides}};
@@ -108,22 +109,31 @@ void ManifestBuilder::evaluate(const PlannedModel& model, const std::string& sub
   content["batch"] = in.batch;
   content["negative"] = in.negative;
   // The pictures of a run are one job, whichever protocols look at them.
-  const Json identity{{"artifact", in.artifact}, {"method", in.method}, {"sampler", in.sampler}, {"size", in.size}, {"batch", in.batch},
-                      {"base", in.base}, {"negative", in.negative}, {"phrase", model.phrase}};
+  const Json identity{{"artifact", in.artifact}, {"method", in.method},   {"sampler", in.sampler},
+                      {"size", in.size},         {"batch", in.batch},     {"base", in.base},
+                      {"negative", in.negative}, {"phrase", model.phrase}};
   Json& sampling = job(key_of({{"sample", identity}}), "sample", needs, model.base->digest, content);
   const auto sample_job = sampling.at("id").get<std::int64_t>();
 
   Json sets = Json::array(), described = Json::array();
   const auto count = pictures.at("images_per_prompt").get<std::int64_t>();
   for (const PromptPlace& place : prompts_of(sources_.prompts, pictures.at("prompts"))) {
-    SamplePrompt prompt{.id = place.id, .text = place.text, .filled = filled(place.text, model.phrase),
-                        .base = filled(place.text, model.base_phrase), .seeds = seeds_of(place.text, count)};
+    SamplePrompt prompt{.id = place.id,
+                        .text = place.text,
+                        .filled = filled(place.text, model.phrase),
+                        .base = filled(place.text, model.base_phrase),
+                        .seeds = seeds_of(place.text, count)};
     const Json description = sample_description(in, prompt);
     const std::string key = key_of(description);
     Json& outputs = sampling.at("outputs");
     if (std::ranges::none_of(outputs, [&](const Json& output) { return output.at("key") == key; })) {
-      outputs.push_back({{"key", key}, {"description", description}, {"prompt_id", place.id}, {"template", place.text},
-                         {"text", prompt.filled}, {"base_text", prompt.base}, {"seeds", prompt.seeds}});
+      outputs.push_back({{"key", key},
+                         {"description", description},
+                         {"prompt_id", place.id},
+                         {"template", place.text},
+                         {"text", prompt.filled},
+                         {"base_text", prompt.base},
+                         {"seeds", prompt.seeds}});
     }
     sets.push_back({{"prompt_id", place.id}, {"text", place.text}, {"role", place.role}, {"key", key}});
     described.push_back({{"prompt", place.id}, {"text", place.text}, {"role", place.role}, {"images", key}});
@@ -133,7 +143,8 @@ void ManifestBuilder::evaluate(const PlannedModel& model, const std::string& sub
   Json references = Json::array(), digests = Json::array();
   for (const ConceptPhoto& photo : concepts_.at(subject).photos) {
     references.push_back({{"path", std::filesystem::absolute(photo.path).lexically_normal().string()},
-                          {"sha256", photo.sha256}, {"name", photo.name}});
+                          {"sha256", photo.sha256},
+                          {"name", photo.name}});
     digests.push_back(photo.sha256);
   }
   const Json encoders = encoders_of(evaluation, spec);
@@ -141,9 +152,10 @@ void ManifestBuilder::evaluate(const PlannedModel& model, const std::string& sub
   for (const auto& [role, entry] : encoders.items()) encoder_digests[role] = entry.at("digest");
   Json scoring = settings.at("scoring");
   scoring["id"] = spec.id;
-  const Json description{{"kind", "score"}, {"framework", kFrameworkNumerics}, {"protocol", scoring}, {"encoders", encoder_digests},
-                         {"references", digests}, {"class_word", model.subject.at("class_word")}, {"sets", described},
-                         {"numerics_class", numerics_class_}};
+  const Json description{{"kind", "score"},       {"framework", kFrameworkNumerics},
+                         {"protocol", scoring},   {"encoders", encoder_digests},
+                         {"references", digests}, {"class_word", model.subject.at("class_word")},
+                         {"sets", described},     {"numerics_class", numerics_class_}};
   const std::string key = key_of(description);
   Json score = common_job(model);
   score["plugin"] = nullptr;
@@ -152,7 +164,8 @@ void ManifestBuilder::evaluate(const PlannedModel& model, const std::string& sub
   score["references"] = references;
   score["sets"] = sets;
   Json& scored = job(key, "score", {sample_job}, model.base->digest, score);
-  if (scored.at("outputs").empty()) scored["outputs"].push_back({{"key", key}, {"description", description}, {"protocol", evaluation.name}});
+  if (scored.at("outputs").empty())
+    scored["outputs"].push_back({{"key", key}, {"description", description}, {"protocol", evaluation.name}});
   use(scored.at("id").get<std::int64_t>(), run);
   Json record = settings;
   record["encoders"] = encoder_digests;

@@ -76,7 +76,8 @@ std::int64_t ManifestBuilder::train_job(const PlannedModel& model, const TrainIn
   for (const std::string& list : in.stage->lists) content["lists"][list] = sources_.prompts.list(list).prompts;
   content["inputs"] = in.inputs;
   content["steps"] = steps;
-  content["snapshot"] = {{"every_steps", study_.snapshot.every_steps}, {"every_seconds", study_.snapshot.every_seconds}};
+  content["snapshot"] = {{"every_steps", study_.snapshot.every_steps},
+                         {"every_seconds", study_.snapshot.every_seconds}};
   if (study_.preview) content["preview"] = {{"every", study_.preview->every}, {"prompts", study_.preview->prompts}};
   Json& made = job(identity, "train", needs, model.base->digest, content);
   // Runs that differ in the total alone share the job; it knows the longest.

@@ -37,7 +37,8 @@ std::vector<fs::path> small_files(const fs::path& folder) {
 
 std::vector<fs::path> pipeline_files(const fs::path& folder) {
   std::vector<fs::path> files;
-  for (const auto* component : {"unet", "vae", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "scheduler"}) {
+  for (const auto* component :
+       {"unet", "vae", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "scheduler"}) {
     const auto found = small_files(folder / component);
     files.insert(files.end(), found.begin(), found.end());
   }

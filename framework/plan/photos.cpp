@@ -47,7 +47,8 @@ bool is_picture(const fs::path& file) {
 
 PhotoListing list_photos(const fs::path& folder) {
   if (!fs::is_directory(folder)) {
-    throw Error({.where = folder.string(), .found = fs::exists(folder) ? "a file" : "no such folder",
+    throw Error({.where = folder.string(),
+                 .found = fs::exists(folder) ? "a file" : "no such folder",
                  .expected = "a folder with photos"},
                 ErrorKind::usage);
   }
@@ -76,7 +77,9 @@ fs::path inside(const fs::path& folder, const std::string& name, const std::stri
   const fs::path relative(name);
   const bool steps_out = std::find(relative.begin(), relative.end(), "..") != relative.end();
   const auto refuse = [&](const std::string& found) {
-    throw Error({.where = where, .found = found, .expected = "a file inside " + folder.string(),
+    throw Error({.where = where,
+                 .found = found,
+                 .expected = "a file inside " + folder.string(),
                  .advice = "copy the file there"},
                 ErrorKind::usage);
   };

@@ -28,14 +28,18 @@ std::vector<fs::path> descriptions_in(const fs::path& folder) {
 std::string text_at(const Json& json, const char* key, const fs::path& path) {
   const auto found = json.find(key);
   if (found != json.end() && found->is_string()) return found->get<std::string>();
-  throw Error({.where = fmt::format("{}: {}", path.string(), key), .found = "no text", .expected = "a text",
+  throw Error({.where = fmt::format("{}: {}", path.string(), key),
+               .found = "no text",
+               .expected = "a text",
                .advice = "rebuild or reinstall the plugin"});
 }
 
 void check_api(const Json& json, const fs::path& path) {
   const auto schema = json.is_object() ? json.value("schema", Json()) : Json();
   if (schema != "atelier.plugin/1") {
-    throw Error({.where = path.string() + ": schema", .found = schema.dump(), .expected = "\"atelier.plugin/1\"",
+    throw Error({.where = path.string() + ": schema",
+                 .found = schema.dump(),
+                 .expected = "\"atelier.plugin/1\"",
                  .advice = "rebuild or reinstall the plugin"});
   }
   if (const auto api = json.value("api", Json()); api != kPluginApi) {
@@ -55,11 +59,11 @@ PluginDescription read_description(const fs::path& path, DigestCache& digests) {
                            .compiler = text_at(json, "compiler", path),
                            .method = method_spec_from_json(json.value("method", Json()), path.string())};
   if (const auto found = digests.digest(plugin.library); found != plugin.build) {
-    throw Error({.where = path.string() + ": build",
-                 .found = fmt::format("{} is another library ({}…)", plugin.library.filename().string(),
-                                      found.substr(0, 12)),
-                 .expected = plugin.build.substr(0, 12) + "…",
-                 .advice = "rebuild or reinstall the plugin, so that its description is written anew"});
+    throw Error(
+        {.where = path.string() + ": build",
+         .found = fmt::format("{} is another library ({}…)", plugin.library.filename().string(), found.substr(0, 12)),
+         .expected = plugin.build.substr(0, 12) + "…",
+         .advice = "rebuild or reinstall the plugin, so that its description is written anew"});
   }
   return plugin;
 }
@@ -93,7 +97,8 @@ void PluginCatalog::add(const fs::path& description, DigestCache& digests) {
   try {
     auto plugin = read_description(description, digests);
     if (plugin.method.name != stem) {
-      throw Error({.where = description.string(), .found = fmt::format("a method named \"{}\"", plugin.method.name),
+      throw Error({.where = description.string(),
+                   .found = fmt::format("a method named \"{}\"", plugin.method.name),
                    .expected = fmt::format("the name of the file, \"{}\"", stem)});
     }
     plugins_.push_back(std::move(plugin));
@@ -112,12 +117,12 @@ const PluginDescription& PluginCatalog::find(const std::string& name) const {
   for (const auto& plugin : plugins_) known.push_back(plugin.method.name);
   for (const auto& folder : folders_) places.push_back(folder.string());
   const auto near = nearest(name, known);
-  throw Error({.where = fmt::format("method \"{}\"", name),
-               .found = "no plugin of this name in " + join(places),
-               .expected = known.empty() ? "an installed plugin" : "one of " + join(known),
-               .advice = near.empty() ? "name the plugin's folder in ATELIER_PLUGINS"
-                                      : fmt::format("did you mean {}?", near)},
-              ErrorKind::usage);
+  throw Error(
+      {.where = fmt::format("method \"{}\"", name),
+       .found = "no plugin of this name in " + join(places),
+       .expected = known.empty() ? "an installed plugin" : "one of " + join(known),
+       .advice = near.empty() ? "name the plugin's folder in ATELIER_PLUGINS" : fmt::format("did you mean {}?", near)},
+      ErrorKind::usage);
 }
 
 }  // namespace atelier

@@ -43,7 +43,8 @@ std::vector<std::string> templates(const Json& json, const std::string& where) {
   if (json.is_array() && !json.empty() && std::all_of(json.begin(), json.end(), is_text)) {
     return json.get<std::vector<std::string>>();
   }
-  throw Error({.where = where, .found = json.is_array() ? "an empty list or other values" : json.type_name(),
+  throw Error({.where = where,
+               .found = json.is_array() ? "an empty list or other values" : json.type_name(),
                .expected = "a list of texts"});
 }
 
@@ -83,8 +84,8 @@ void PromptCatalog::load(const std::string& stem) const {
     auto prompts = same == entry.end() ? templates(entry.value("prompts", Json()), where)
                                        : list(fmt::format("{}/{}", stem, same->get<std::string>())).prompts;
     if (entry.contains("count") && entry["count"] != prompts.size()) {
-      throw Error({.where = where, .found = fmt::format("{} prompts", prompts.size()),
-                   .expected = entry["count"].dump()});
+      throw Error(
+          {.where = where, .found = fmt::format("{} prompts", prompts.size()), .expected = entry["count"].dump()});
     }
     lists_[id] = make_list(id, std::move(prompts), entry);
   }
@@ -118,7 +119,9 @@ void change_scoring(Json& scoring, const Json& changes, const std::string& where
   for (const auto& [name, value] : changes.items()) {
     if (std::ranges::find(known, name) == known.end()) {
       const auto near = nearest(name, known);
-      throw Error({.where = where, .found = fmt::format("no setting \"{}\"", name), .expected = "one of " + join(known),
+      throw Error({.where = where,
+                   .found = fmt::format("no setting \"{}\"", name),
+                   .expected = "one of " + join(known),
                    .advice = near.empty() ? "" : fmt::format("did you mean {}?", near)},
                   ErrorKind::usage);
     }

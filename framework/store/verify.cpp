@@ -76,7 +76,8 @@ void Verification::identity() {
   const auto file = store_.root() / "store.json";
   try {
     static_cast<void>(read_store_id(store_.root()));
-    if (read_text_file(file) != store_file_text(store_.id())) tell("store.json", "not the text that this program writes", kAdvice);
+    if (read_text_file(file) != store_file_text(store_.id()))
+      tell("store.json", "not the text that this program writes", kAdvice);
   } catch (const Error& error) {
     tell("store.json", error.fault().found, kAdvice);
   }
@@ -97,7 +98,8 @@ void Verification::key(const fs::path& file, const std::string& place) {
   if (!record) return;
   constexpr const char* kAdvice = "remove this record and run the study again, which makes both anew";
   if (key_of(record->description) != name) return tell(place, "a description that has another key", kAdvice);
-  if (read_text_file(file) != pretty_json(to_json(*record))) return tell(place, "not the text that this program writes", kAdvice);
+  if (read_text_file(file) != pretty_json(to_json(*record)))
+    return tell(place, "not the text that this program writes", kAdvice);
   for (const auto& digest : objects_of(*record)) {
     users_[digest].push_back(place);
     if (!store_.has_object(digest)) {

@@ -26,8 +26,8 @@ std::filesystem::path folder_of(const void* symbol) {
                                                                    : std::filesystem::path();
 }
 
-/// Beside libtorch_cpu, which our own link has loaded: the address of any of its functions tells where that is (taking it calls nothing).
-/// ATELIER_TORCH_CUDA names the library where it lies elsewhere.
+/// Beside libtorch_cpu, which our own link has loaded: the address of any of its functions tells where that is (taking
+/// it calls nothing). ATELIER_TORCH_CUDA names the library where it lies elsewhere.
 std::string torch_cuda_path() {
   if (const char* given = std::getenv("ATELIER_TORCH_CUDA"); given != nullptr && *given != '\0') return given;
   const auto* torch = reinterpret_cast<const void*>(&at::get_num_threads);

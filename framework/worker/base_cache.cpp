@@ -14,10 +14,11 @@ std::shared_ptr<const Base> BaseCache::get(const Job& job) {
   if (json == nullptr || !json->is_object()) {
     throw Error({.where = "job: base", .found = "nothing", .expected = "the base model"}, ErrorKind::usage);
   }
-  const std::string identity = Json{{"base", *json},
-                                    {"device", job.optional_text("device").value_or("cpu")},
-                                    {"dtype", job.optional_text("dtype").value_or("float32")}}
-                                   .dump();
+  const std::string identity = Json{
+      {"base", *json},
+      {"device", job.optional_text("device").value_or("cpu")},
+      {"dtype", job.optional_text("dtype").value_or(
+                    "float32")}}.dump();
   if (base_ && identity == identity_) return base_;
   base_.reset();
   base_ = make_base(open_checkpoint(Job(*json)), job.placement());

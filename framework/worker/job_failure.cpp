@@ -15,9 +15,7 @@ constexpr const char* kMemoryAdvice = "use a smaller batch or micro-batch, a sma
 bool says(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
 /// A disk that is full, however the file was written.
-bool disk_full(std::string_view text) {
-  return says(text, errno_text(ENOSPC)) || says(text, errno_text(EDQUOT));
-}
+bool disk_full(std::string_view text) { return says(text, errno_text(ENOSPC)) || says(text, errno_text(EDQUOT)); }
 
 /// LibTorch appends a stack trace.
 std::string first_line(std::string_view text) { return std::string(text.substr(0, text.find('\n'))); }

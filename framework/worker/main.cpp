@@ -20,9 +20,9 @@ namespace atelier::worker {
 namespace {
 
 int usage() {
-  fmt::print(
-      stderr,
-      "usage: atelier-worker --job FILE | --serve\nThis program is started by the command `atelier`; see atelier --help.\n");
+  fmt::print(stderr,
+             "usage: atelier-worker --job FILE | --serve\nThis program is started by the command `atelier`; see "
+             "atelier --help.\n");
   return 2;
 }
 

@@ -71,8 +71,8 @@ TextCondition encode_negative(Session& session, const std::string& negative, con
   return condition;
 }
 
-std::pair<std::int64_t, std::int64_t> picture_size(
-    Session& session, const std::optional<std::pair<std::int64_t, std::int64_t>>& size) {
+std::pair<std::int64_t, std::int64_t> picture_size(Session& session,
+                                                   const std::optional<std::pair<std::int64_t, std::int64_t>>& size) {
   const auto scale = session.vae().config().downscale();
   const auto own = session.unet().config().sample_size * scale;
   const auto [width, height] = size.value_or(std::pair{own, own});

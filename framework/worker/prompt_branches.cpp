@@ -12,7 +12,8 @@ namespace {
 EncodeOptions options_of(const PromptBranch& branch, const Session& session) {
   EncodeOptions options;
   if (!branch.edits) {
-    options.edited_rows = at::zeros({1}, at::TensorOptions().dtype(at::kBool).device(session.base().placement().device));
+    options.edited_rows =
+        at::zeros({1}, at::TensorOptions().dtype(at::kBool).device(session.base().placement().device));
   }
   return options;
 }
@@ -24,11 +25,11 @@ std::vector<Branch> encode_branches(Session& session, const std::vector<PromptBr
   for (const PromptBranch& branch : branches) {
     if (branch.weight == 0.0) continue;
     const auto options = options_of(branch, session);
-    encoded.push_back({.name = branch.name,
-                       .text = branch.text.empty() ? encode_negative(session, "", options)
-                                                   : session.encode({branch.text}, options),
-                       .weight = branch.weight,
-                       .adapter_scale = branch.adapter_scale});
+    encoded.push_back(
+        {.name = branch.name,
+         .text = branch.text.empty() ? encode_negative(session, "", options) : session.encode({branch.text}, options),
+         .weight = branch.weight,
+         .adapter_scale = branch.adapter_scale});
   }
   return encoded;
 }

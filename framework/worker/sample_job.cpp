@@ -55,17 +55,18 @@ SampleSettings settings_of(const Job& job, Session& session) {
                           .negative = job.optional_text("negative").value_or(""),
                           .batch = job.integer("batch")};
   if (settings.batch < 1 || settings.batch > kMostRows) {
-    throw Error({.where = "job: batch",
-                 .found = std::to_string(settings.batch),
-                 .expected = fmt::format("1 to {}", kMostRows)},
-                ErrorKind::usage);
+    throw Error(
+        {.where = "job: batch", .found = std::to_string(settings.batch), .expected = fmt::format("1 to {}", kMostRows)},
+        ErrorKind::usage);
   }
   return settings;
 }
 
 std::vector<std::uint64_t> seeds_of(const JobOutput& output) {
   const Json seeds = output.job.value("seeds", Json());
-  const auto whole = [](const Json& seed) { return seed.is_number_unsigned() || (seed.is_number_integer() && seed >= 0); };
+  const auto whole = [](const Json& seed) {
+    return seed.is_number_unsigned() || (seed.is_number_integer() && seed >= 0);
+  };
   if (!seeds.is_array() || seeds.empty() || !std::ranges::all_of(seeds, whole)) {
     throw Error({.where = "job: seeds", .found = seeds.dump(), .expected = "a list of integers from 0"},
                 ErrorKind::usage);
@@ -79,7 +80,8 @@ class SetSampler {
   SetSampler(JobRun& run, Session& session, const Method& method, const SampleSettings& settings)
       : run_(run), session_(session), method_(method), settings_(settings), sampler_(session, settings.plan) {
     for (const JobOutput& output : run.missing()) {
-      total_ += batches(static_cast<std::int64_t>(seeds_of(output).size())) * static_cast<std::int64_t>(sampler_.calls());
+      total_ +=
+          batches(static_cast<std::int64_t>(seeds_of(output).size())) * static_cast<std::int64_t>(sampler_.calls());
     }
   }
 
@@ -87,7 +89,9 @@ class SetSampler {
   void make(const JobOutput& output);
 
  private:
-  [[nodiscard]] std::int64_t batches(std::int64_t seeds) const { return (seeds + settings_.batch - 1) / settings_.batch; }
+  [[nodiscard]] std::int64_t batches(std::int64_t seeds) const {
+    return (seeds + settings_.batch - 1) / settings_.batch;
+  }
   [[nodiscard]] std::vector<Branch> branches(const JobOutput& output);
   [[nodiscard]] Tensor batch(const std::vector<Branch>& branches, std::span<const std::uint64_t> seeds);
 

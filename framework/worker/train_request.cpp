@@ -106,8 +106,8 @@ TrainRequest TrainRequest::from(const JobRun& run) {
   request.lists = lists_of(job);
   request.inputs = inputs_of(job);
   request.preview = preview_of(job);
-  const auto last = std::ranges::max_element(
-      run.outputs(), {}, [&](const JobOutput& output) { return request.step_of(output); });
+  const auto last =
+      std::ranges::max_element(run.outputs(), {}, [&](const JobOutput& output) { return request.step_of(output); });
   request.snapshot.path = run.store().snapshot_path(last->key);
   request.snapshot.key = last->key;
   if (const Json* policy = job.find("snapshot")) {

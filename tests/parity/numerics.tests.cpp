@@ -1,5 +1,5 @@
-// tests/numerics.lock: what a few steps of every stage give. A stage whose results change has to raise its `numerics`, so
-// that keys change with them; then the lock gets the new line.
+// tests/numerics.lock: what a few steps of every stage give. A stage whose results change has to raise its `numerics`,
+// so that keys change with them; then the lock gets the new line.
 #include <fmt/format.h>
 
 #include <catch2/catch.hpp>
@@ -45,9 +45,9 @@ std::vector<double> probe(const Locked& entry) {
   const TemporaryFolder folder;
   const fs::path reference = references_folder() / "methods" / entry.reference;
   const std::string out = folder / "out.safetensors";
-  const auto done = run_atelier({"probe", "method", entry.method, "--stage", entry.stage, "--model", models_folder() / "sd15",
-                                 "--config", reference / "run.yaml", "--in", reference / "in.safetensors", "--out", out,
-                                 "--dtype", "float64"});
+  const auto done = run_atelier({"probe", "method", entry.method, "--stage", entry.stage, "--model",
+                                 models_folder() / "sd15", "--config", reference / "run.yaml", "--in",
+                                 reference / "in.safetensors", "--out", out, "--dtype", "float64"});
   INFO(done.err);
   REQUIRE(done.status == 0);
   const auto file = atelier::read_safetensors(out);
@@ -58,7 +58,9 @@ std::vector<double> probe(const Locked& entry) {
   return values;
 }
 
-json installed_methods() { return json::parse(run_atelier(std::vector<std::string>{"plugins", "--json"}).out)["plugins"]; }
+json installed_methods() {
+  return json::parse(run_atelier(std::vector<std::string>{"plugins", "--json"}).out)["plugins"];
+}
 
 int numerics_of(const json& methods, const std::string& method, const std::string& stage) {
   for (const auto& plugin : methods) {
@@ -77,7 +79,8 @@ TEST_CASE("No stage's results change without its numerics", "[parity][numerics]"
   for (const Locked& entry : read_lock()) {
     const auto values = probe(entry);
     INFO(fmt::format("{} {} {} {} {:.9g} {:.9g} {:.9g}", entry.method, entry.stage,
-                     numerics_of(methods, entry.method, entry.stage), entry.reference, values[0], values[1], values[2]));
+                     numerics_of(methods, entry.method, entry.stage), entry.reference, values[0], values[1],
+                     values[2]));
     CHECK(numerics_of(methods, entry.method, entry.stage) == entry.numerics);
     REQUIRE(entry.values.size() == values.size());
     for (std::size_t i = 0; i < values.size(); ++i) CHECK(values[i] == Approx(entry.values[i]).epsilon(1e-6));

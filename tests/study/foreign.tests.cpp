@@ -1,7 +1,7 @@
+#include <fmt/format.h>
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <filesystem>
-#include <fmt/format.h>
 
 #include "tests/study/study_place.h"
 
@@ -15,8 +15,9 @@ class WithPlugin {
   explicit WithPlugin(const std::string& name) {
     const fs::path library = folder_ / (name + ".so");
     fs::copy_file(fs::path(ATELIER_FOREIGN_PLUGINS) / (name + ".so"), library);
-    const std::string describe = fmt::format("'{}/bin/atelier-describe-plugin' '{}' '{}' >/dev/null 2>&1", ATELIER_BINARY_DIR,
-                                             library.string(), std::string(folder_ / (name + ".json")));
+    const std::string describe =
+        fmt::format("'{}/bin/atelier-describe-plugin' '{}' '{}' >/dev/null 2>&1", ATELIER_BINARY_DIR, library.string(),
+                    std::string(folder_ / (name + ".json")));
     described_ = std::system(describe.c_str()) == 0;
     ::setenv("ATELIER_PLUGINS", fs::path(folder_ / "").c_str(), 1);
   }

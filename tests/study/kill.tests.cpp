@@ -40,7 +40,8 @@ void run_and_kill(const StudyPlace& place, std::chrono::milliseconds after) {
 TEST_CASE("A study killed again and again ends with the artifacts of an undisturbed one", "[study][kill]") {
   const StudyPlace undisturbed(both_methods("1e-2")), place(both_methods("1e-2"));
   REQUIRE(undisturbed.run().status == 0);
-  for (const int milliseconds : {150, 700, 1100, 1600, 2300}) run_and_kill(place, std::chrono::milliseconds(milliseconds));
+  for (const int milliseconds : {150, 700, 1100, 1600, 2300})
+    run_and_kill(place, std::chrono::milliseconds(milliseconds));
   const auto last = place.run();
   INFO(last.err);
   REQUIRE(last.status == 0);

@@ -14,7 +14,8 @@ TEST_CASE("A study goes from photos to a table, and a second call does nothing a
   CHECK_THAT(first.out, Catch::Contains("0 failed"));
   const auto table = place.ask("table");
   CHECK(table.status == 0);
-  CHECK_THAT(table.out, Catch::Contains("textual_inversion") && Catch::Contains("textreg") && Catch::Contains("ti_code.clip_i"));
+  CHECK_THAT(table.out,
+             Catch::Contains("textual_inversion") && Catch::Contains("textreg") && Catch::Contains("ti_code.clip_i"));
   const auto published = place.published();
   const auto second = place.run();
   CHECK(second.status == 0);

@@ -113,7 +113,9 @@ TEST_CASE("a description that is none is refused with the place", "[config]") {
 
 TEST_CASE("a value is checked and brought into its option's type", "[config]") {
   const auto spec = two_stages();
-  const auto check = [&](const char* name, const Json& value) { return check_value(*find_option(spec, name), value, "t"); };
+  const auto check = [&](const char* name, const Json& value) {
+    return check_value(*find_option(spec, name), value, "t");
+  };
   CHECK(check("ti.learning_rate", 1).is_number_float());
   CHECK(check("steps", 1e3) == 1000);
   CHECK(check("steps", 1e3).is_number_integer());
@@ -187,7 +189,11 @@ TEST_CASE("an inconsistent method is refused", "[config]") {
   CHECK(spec_error([](MethodSpec&) {}).empty());
   CHECK_THAT(spec_error([](auto& s) { s.options.push_back(s.options[0]); }), Contains("declared twice"));
   CHECK_THAT(spec_error([](auto& s) { s.options[0].value = "x"; }), Contains("ti.learning_rate: \"x\""));
-  CHECK_THAT(spec_error([](auto& s) { s.options[0].value = 1; s.options[0].type = OptionType::text; }), Contains("limits"));
+  CHECK_THAT(spec_error([](auto& s) {
+               s.options[0].value = 1;
+               s.options[0].type = OptionType::text;
+             }),
+             Contains("limits"));
   CHECK_THAT(spec_error([](auto& s) { s.stages[1].reads.push_back("mas"); }), Contains("perhaps mask"));
   CHECK_THAT(spec_error([](auto& s) { s.stages[0].inputs = {"ut"}; }), Contains("an earlier stage"));
   CHECK_THAT(spec_error([](auto& s) { s.stages[1].name = "ti"; }), Contains("each stage once"));

@@ -255,10 +255,12 @@ TEST_CASE("aliases cannot make a small file large", "[config][yaml]") {
     text += "]\n";
   }
   CHECK_THROWS_WITH(read_study(text, "bomb.yaml", {}, tests::known()), Contains("bomb.yaml:1:5: an anchor"));
-  CHECK_THROWS_WITH(read_study(std::string((1 << 20) + 1, ' '), "b.yaml", {}, tests::known()), Contains("at most 1 MiB"));
+  CHECK_THROWS_WITH(read_study(std::string((1 << 20) + 1, ' '), "b.yaml", {}, tests::known()),
+                    Contains("at most 1 MiB"));
   CHECK_THROWS_AS(read_study("a: " + std::string(100000, '['), "b.yaml", {}, tests::known()), Error);
   CHECK_THROWS_AS(read_study("a: " + std::string(100000, '-'), "b.yaml", {}, tests::known()), Error);
-  CHECK_THROWS_WITH(read_study("a: [" + std::string(300000, ',') + "]", "b.yaml", {}, tests::known()), Contains("b.yaml"));
+  CHECK_THROWS_WITH(read_study("a: [" + std::string(300000, ',') + "]", "b.yaml", {}, tests::known()),
+                    Contains("b.yaml"));
 }
 
 TEST_CASE("scalars have YAML 1.2's types, without its surprises", "[config][yaml]") {
@@ -297,7 +299,8 @@ TEST_CASE("a fault's line survives in the one error", "[config][yaml]") {
     faults.raise();
     FAIL("nothing was thrown");
   } catch (const Error& error) {
-    CHECK(fault_lines(error) == std::vector<std::string>{"f.yaml:3:1: a; do d", "f.yaml:9:2: b; expected c", "--set x: z"});
+    CHECK(fault_lines(error) ==
+          std::vector<std::string>{"f.yaml:3:1: a; do d", "f.yaml:9:2: b; expected c", "--set x: z"});
     CHECK_THAT(error.what(), Contains("f.yaml: 3 faults") && !Contains("\n"));
   }
 }

@@ -1,6 +1,6 @@
+#include <fmt/format.h>
 #include <catch2/catch.hpp>
 #include <csignal>
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -29,8 +29,13 @@ struct Seen final : ExecuteObserver {
 
 Json job(int id, std::vector<int> needs, const std::string& act = "") {
   const Json description{{"kind", "train"}, {"number", id}};
-  return {{"id", id}, {"kind", "train"}, {"needs", needs}, {"runs", {fmt::format("run{}", id)}}, {"base", "b"},
-          {"outputs", {{{"key", key_of(description)}, {"description", description}}}}, {"job", {{"act", act}}}};
+  return {{"id", id},
+          {"kind", "train"},
+          {"needs", needs},
+          {"runs", {fmt::format("run{}", id)}},
+          {"base", "b"},
+          {"outputs", {{{"key", key_of(description)}, {"description", description}}}},
+          {"job", {{"act", act}}}};
 }
 
 Json manifest(std::vector<Json> jobs) { return {{"jobs", jobs}}; }

@@ -20,7 +20,8 @@ std::vector<std::int64_t> order_of(JobQueue queue) {
 
 TEST_CASE("A cell is finished before the next one is begun", "[execute][queue]") {
   // two cells: train, sample, score each
-  const auto order = order_of(JobQueue({{0, "b", {}}, {1, "b", {0}}, {2, "b", {1}}, {3, "b", {}}, {4, "b", {3}}, {5, "b", {4}}}));
+  const auto order =
+      order_of(JobQueue({{0, "b", {}}, {1, "b", {0}}, {2, "b", {1}}, {3, "b", {}}, {4, "b", {3}}, {5, "b", {4}}}));
   CHECK(order == std::vector<std::int64_t>{0, 1, 2, 3, 4, 5});
 }
 

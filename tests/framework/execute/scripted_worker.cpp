@@ -1,6 +1,6 @@
 // Stands for atelier-worker: publishes what a job asks for, or does what its "act" says.
-#include <csignal>
 #include <fmt/format.h>
+#include <csignal>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -20,7 +20,10 @@ void publish(const Json& job) {
   for (const Json& output : job.at("outputs")) {
     const std::string key = output.at("key").get<std::string>();
     const std::string object = store.put("content of " + key);
-    (void)store.publish({.key = key, .description = output.at("description"), .object = object, .summary = Json::object(),
+    (void)store.publish({.key = key,
+                         .description = output.at("description"),
+                         .object = object,
+                         .summary = Json::object(),
                          .divergent = {}});
     say({{"event", "published"}, {"job", job.at("id")}, {"key", key}, {"object", object}});
   }

@@ -156,7 +156,9 @@ TEST_CASE("a set below a root names every missing folder at once", "[plan][conce
   const auto cats = read_concepts(set, world.path(), {"cat"}, {}, world.reader);
   REQUIRE(cats.size() == 1);
   CHECK(cats[0].class_for("dco") == "cat");
-  CHECK_THAT(message([&] { static_cast<void>(read_concepts(set, world.path(), {"cat", "dog", "can"}, {}, world.reader)); }),
+  CHECK_THAT(message([&] {
+               static_cast<void>(read_concepts(set, world.path(), {"cat", "dog", "can"}, {}, world.reader));
+             }),
              Contains("no folder can, dog"));
   CHECK_THAT(message([&] { static_cast<void>(read_concepts(set, world.path(), {"catt"}, {}, world.reader)); }),
              Contains("did you mean cat?"));
@@ -187,7 +189,8 @@ TEST_CASE("the check of a root tells missing concepts, damaged photos and photos
 
 TEST_CASE("the photos of the demo are ready for a study", "[plan][check]") {
   PlanWorld world;
-  const auto report = check_concepts(fs::path(ATELIER_SOURCE_DIR) / "experiments/demo/concepts", "", world.reader, data());
+  const auto report =
+      check_concepts(fs::path(ATELIER_SOURCE_DIR) / "experiments/demo/concepts", "", world.reader, data());
   CHECK(report.concepts.size() == 4);
   for (const auto& check : report.concepts) {
     INFO(check.name);

@@ -47,7 +47,9 @@ SampleIngredients sampling() {
   return in;
 }
 
-SamplePrompt prompt() { return {"ti/evaluation_reconstruction/0", "A photo of {}", "A photo of <krk1> cat", "A photo of cat", {1, 2}}; }
+SamplePrompt prompt() {
+  return {"ti/evaluation_reconstruction/0", "A photo of {}", "A photo of <krk1> cat", "A photo of cat", {1, 2}};
+}
 
 }  // namespace
 
@@ -97,7 +99,9 @@ TEST_CASE("a change of any ingredient of sampling changes the key, the id of the
       [](auto& in, auto&) { in.numerics_class["device"] = "cuda"; },
       [](auto&, auto& p) { p.filled = "A photo of <krk1> dog"; },
       [](auto&, auto& p) { p.base = "A photo of dog"; },
-      [](auto&, auto& p) { p.seeds = {1, 3}; },
+      [](auto&, auto& p) {
+        p.seeds = {1, 3};
+      },
       [](auto&, auto& p) { p.seeds = {1}; }};
   const auto plain = key_of(sample_description(sampling(), prompt()));
   std::set<std::string> keys = {plain};
@@ -115,12 +119,15 @@ TEST_CASE("a change of any ingredient of sampling changes the key, the id of the
 
 // Made by Python's hashlib over json.dumps(description, sort_keys=True, separators=(",", ":")).
 TEST_CASE("keys stay what they were", "[plan][keys]") {
-  CHECK(key_of(train_description(training(), 500)) == "f4eb04213a9edd6cb6f9c76b716d3d98a72bee56ee95a4e8148add4bfaf8ac96");
-  CHECK(key_of(sample_description(sampling(), prompt())) == "f2e6a39768927fcd39375f55274a0fc0edb3ab0d5fcfa345c05f165a38f3a3bc");
+  CHECK(key_of(train_description(training(), 500)) ==
+        "f4eb04213a9edd6cb6f9c76b716d3d98a72bee56ee95a4e8148add4bfaf8ac96");
+  CHECK(key_of(sample_description(sampling(), prompt())) ==
+        "f2e6a39768927fcd39375f55274a0fc0edb3ab0d5fcfa345c05f165a38f3a3bc");
 }
 
 TEST_CASE("the seed of a picture depends on sample seed, template and place, and fits 31 bits", "[plan][keys]") {
-  // python3: int.from_bytes(hashlib.sha256(b"atelier.sample/1\0" b"0\0" b"A photo of {}\0" b"0").digest()[:8], "big") >> 33
+  // python3: int.from_bytes(hashlib.sha256(b"atelier.sample/1\0" b"0\0" b"A photo of {}\0" b"0").digest()[:8], "big")
+  // >> 33
   CHECK(picture_seed(0, "A photo of {}", 0) == 954714756);
   CHECK(picture_seed(7, "An oil painting of {}", 63) == 1201575529);
   std::set<std::int64_t> seeds;

@@ -35,15 +35,20 @@ class StudyWorld : public PlanWorld {
     write("clip/config.json", R"({"model_type": "clip"})");
     write("clip/model.safetensors", no_tensors("a"));
     for (const auto* name : {"cat", "vase"}) {
-      for (int i = 0; i < 2; ++i) photo(std::string("concepts/") + name + "/" + std::to_string(i) + ".png", i + name[0]);
+      for (int i = 0; i < 2; ++i)
+        photo(std::string("concepts/") + name + "/" + std::to_string(i) + ".png", i + name[0]);
       write(std::string("concepts/") + name + "/concept.yaml", std::string("class: ") + name + "\n");
     }
   }
 
   void install(const MethodSpec& spec) const {
     write("plugins/" + spec.name + ".so", "library of " + spec.name);
-    const Json json{{"schema", "atelier.plugin/1"}, {"api", kPluginApi}, {"torch", "2.11.0"}, {"compiler", "gcc 12"},
-                    {"build", sha256_hex("library of " + spec.name)}, {"method", to_json(spec)}};
+    const Json json{{"schema", "atelier.plugin/1"},
+                    {"api", kPluginApi},
+                    {"torch", "2.11.0"},
+                    {"compiler", "gcc 12"},
+                    {"build", sha256_hex("library of " + spec.name)},
+                    {"method", to_json(spec)}};
     write("plugins/" + spec.name + ".json", json.dump());
   }
 
@@ -52,8 +57,12 @@ class StudyWorld : public PlanWorld {
     const PromptCatalog prompts(data());
     PlannedModels models(digests, {path() / "models.yaml", path() / "hub"});
     const Study study = read_study(yaml, "study.yaml", overrides, known_words(plugins, prompts));
-    return make_manifest(study, {.digests = digests, .photos = reader, .plugins = plugins, .prompts = prompts,
-                                 .models = models, .folder = path()});
+    return make_manifest(study, {.digests = digests,
+                                 .photos = reader,
+                                 .plugins = plugins,
+                                 .prompts = prompts,
+                                 .models = models,
+                                 .folder = path()});
   }
 };
 
@@ -162,7 +171,8 @@ TEST_CASE("a token given as a file leaves the first stage out and counts by its 
   StudyWorld world;
   world.write("token.safetensors", "one");
   const auto file = (world / "token.safetensors").string();
-  const auto study = kHead + "methods: {textreg: {base: base, max_train_steps: 60, ti_train_step: 20, token_file: \"" + file + "\"}}\n";
+  const auto study = kHead + "methods: {textreg: {base: base, max_train_steps: 60, ti_train_step: 20, token_file: \"" +
+                     file + "\"}}\n";
   const auto first = world.plan(study);
   REQUIRE(jobs(first, "train").size() == 1);
   CHECK(jobs(first, "train")[0]["outputs"][0]["description"]["inputs"].empty());
@@ -182,7 +192,8 @@ TEST_CASE("pictures, scores and both anchors of a run", "[plan][manifest]") {
   REQUIRE(sample[0]["outputs"].size() == 4);
   CHECK(sample[0]["outputs"][0]["text"] == "A photo of <krk1> cat");
   CHECK(sample[0]["outputs"][0]["base_text"] == "A photo of cat");
-  CHECK(sample[0]["outputs"][0]["seeds"] == Json::array({picture_seed(0, "A photo of {}", 0), picture_seed(0, "A photo of {}", 1)}));
+  CHECK(sample[0]["outputs"][0]["seeds"] ==
+        Json::array({picture_seed(0, "A photo of {}", 0), picture_seed(0, "A photo of {}", 1)}));
   std::set<std::string> texts;
   for (const auto& job : sample) texts.insert(job["outputs"][0]["text"].get<std::string>());
   CHECK(texts == std::set<std::string>{"A photo of <krk1> cat", "A photo of", "A photo of cat"});
@@ -196,8 +207,9 @@ TEST_CASE("pictures, scores and both anchors of a run", "[plan][manifest]") {
 
 TEST_CASE("two protocols with the same pictures make them once", "[plan][manifest]") {
   StudyWorld world;
-  const auto manifest = world.plan(kOne + "evaluate: [{protocol: ti_code, images: 2}, {protocol: ti_paper, images: 2}]\n"
-                                          "encoders: {clip: clip}\n");
+  const auto manifest = world.plan(kOne +
+                                   "evaluate: [{protocol: ti_code, images: 2}, {protocol: ti_paper, images: 2}]\n"
+                                   "encoders: {clip: clip}\n");
   check_consistent(manifest);
   CHECK(jobs(manifest, "sample").size() == 3);
   CHECK(jobs(manifest, "sample")[0]["outputs"].size() == 4);
@@ -287,16 +299,18 @@ TEST_CASE("images of the class and foreign pictures are refused with what to do"
   spec.stages[0].class_images_when = {{.option = "mask", .value = true}};
   world.install(spec);
   CHECK_THAT(message([&] { static_cast<void>(world.plan(kOne)); }), Contains("images of the class"));
-  const auto foreign = kHead + "methods: {neti: {images: \"out/{concept}/{prompt}/{k}.png\"}}\n"
-                               "evaluate: [{protocol: ti_code, images: 2}]\nencoders: {clip: clip}\n";
+  const auto foreign = kHead +
+                       "methods: {neti: {images: \"out/{concept}/{prompt}/{k}.png\"}}\n"
+                       "evaluate: [{protocol: ti_code, images: 2}]\nencoders: {clip: clip}\n";
   CHECK_THAT(message([&] { static_cast<void>(world.plan(foreign)); }), Contains("pictures of another program"));
 }
 
 TEST_CASE("faults of all concepts are told at once", "[plan][manifest]") {
   StudyWorld world;
   const auto text = message([&] {
-    static_cast<void>(world.plan("study: one\nconcepts: [{name: a, path: no/a}, {name: b, path: no/b}]\n"
-                                 "methods: {dco: {base: base}}\n"));
+    static_cast<void>(
+        world.plan("study: one\nconcepts: [{name: a, path: no/a}, {name: b, path: no/b}]\n"
+                   "methods: {dco: {base: base}}\n"));
   });
   CHECK_THAT(text, Contains("no/a") && Contains("no/b"));
 }
@@ -310,8 +324,11 @@ TEST_CASE("counts tell what is to do and what is in the store", "[plan][manifest
   CHECK(before["sample"] == Json{{"jobs", 3}, {"images", 24}});
   CHECK(before["score"]["jobs"] == 3);
   const auto output = jobs(manifest, "train")[0]["outputs"][0];
-  KeyRecord record{.key = output["key"].get<std::string>(), .description = output["description"],
-                   .object = store.put("tensors"), .summary = Json::object(), .divergent = {}};
+  KeyRecord record{.key = output["key"].get<std::string>(),
+                   .description = output["description"],
+                   .object = store.put("tensors"),
+                   .summary = Json::object(),
+                   .divergent = {}};
   store.publish(record);
   const auto after = plan_counts(manifest, &store);
   CHECK(after["jobs"]["cached"] == 1);
@@ -327,11 +344,15 @@ TEST_CASE("bench", "[.bench]") {
     world.write("concepts/" + name + "/concept.yaml", "class: cat\n");
     list += (c ? ", " : "") + std::string("{name: ") + name + ", path: concepts/" + name + "}";
   }
-  const auto yaml = "study: big\nconcepts: [" + list + "]\nmethods: {textreg: {base: base}, dco: {base: base}}\n"
-    "sweep: [{grid: {seed: [0, 1, 2]}}, {when: {method: textreg}, grid: {ut.learning_rate: [1e-4, 2e-4, 4e-4]}}]\n"
-    "evaluate: [ti_code, ti_paper]\nencoders: {clip: clip}\n";
+  const auto yaml =
+      "study: big\nconcepts: [" + list +
+      "]\nmethods: {textreg: {base: base}, dco: {base: base}}\n"
+      "sweep: [{grid: {seed: [0, 1, 2]}}, {when: {method: textreg}, grid: {ut.learning_rate: [1e-4, 2e-4, 4e-4]}}]\n"
+      "evaluate: [ti_code, ti_paper]\nencoders: {clip: clip}\n";
   static_cast<void>(world.plan(yaml));
   const auto begin = std::chrono::steady_clock::now();
   const auto manifest = world.plan(yaml);
-  WARN(manifest["runs"].size() << " runs, " << manifest["jobs"].size() << " jobs, " << std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() << " s, bytes " << manifest.dump().size());
+  WARN(manifest["runs"].size() << " runs, " << manifest["jobs"].size() << " jobs, "
+                               << std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count()
+                               << " s, bytes " << manifest.dump().size());
 }

@@ -14,8 +14,8 @@ using Catch::Contains;
 namespace {
 
 Json description(const std::string& library, const MethodSpec& spec) {
-  return {{"schema", "atelier.plugin/1"}, {"api", kPluginApi},      {"torch", "2.11.0"},
-          {"compiler", "gcc 12"},         {"build", sha256_hex(library)}, {"method", to_json(spec)}};
+  return {{"schema", "atelier.plugin/1"}, {"api", kPluginApi},      {"torch", "2.11.0"}, {"compiler", "gcc 12"},
+          {"build", sha256_hex(library)}, {"method", to_json(spec)}};
 }
 
 struct PluginWorld : PlanWorld {

@@ -30,8 +30,8 @@ Parameter parameter(const std::string& name, at::IntArrayRef shape, std::uint64_
   return {name, random(shape, seed, type).requires_grad_()};
 }
 
-/// Whether two results of one update differ by no more than the rounding of its largest operand: the value, or a step of
-/// the learning rate.
+/// Whether two results of one update differ by no more than the rounding of its largest operand: the value, or a step
+/// of the learning rate.
 bool same_update(const Tensor& a, const Tensor& b, double rate) {
   return ((a - b).detach().abs() <= 1.2e-7 * b.detach().abs().clamp_min(rate)).all().item<bool>();
 }
