@@ -171,9 +171,12 @@ std::vector<std::string> caption_of(Index& index, const StudyFacts& facts, const
   }
   if (!table.compare_to.empty()) {
     caption.push_back(
-        fmt::format("Δ: paired difference from {}, with a 95 % bootstrap interval over concepts and the p of a "
+        fmt::format("Δ: paired difference from {}{}, with a 95 % bootstrap interval over concepts and the p of a "
                     "sign-flip test, Holm-corrected over the table.",
-                    table.compare_to));
+                    table.compare_to,
+                    table.compare_axes.empty()
+                        ? ""
+                        : fmt::format(" of the same {} (–: there is none)", join(table.compare_axes, " and "))));
   }
   return caption;
 }

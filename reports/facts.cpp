@@ -30,49 +30,11 @@ std::vector<Evaluation> evaluations_of(Index& index, const std::string& manifest
     all.push_back({name, id.is_string() ? id.get<std::string>() : name, settings});
   }
   if (!all.empty()) return all;
-  for (const auto& row :
-       index.query("SELECT DISTINCT protocol FROM stage_output WHERE manifest = ? AND protocol IS NOT "
-                   "NULL ORDER BY protocol",
-                   {manifest})) {
+  for (const auto& row : index.query(
+           "SELECT DISTINCT evaluation FROM stage_evaluation WHERE manifest = ? ORDER BY evaluation", {manifest})) {
     all.push_back({text_of(row[0]), text_of(row[0]), Json::object()});
   }
   return all;
-}
-
-/// "ti/edit" of the prompt "ti/edit/3".
-std::set<std::string> lists_of(const Json& description) {
-  std::set<std::string> lists;
-  for (const Json& entry : member(description, "sets")) {
-    const Json prompt = member(entry, "prompt");
-    if (prompt.is_string()) lists.insert(prompt.get<std::string>().substr(0, prompt.get<std::string>().rfind('/')));
-  }
-  return lists;
-}
-
-std::set<std::string> lists_of(const Evaluation& evaluation) {
-  std::set<std::string> lists;
-  for (const Json& entry : member(member(evaluation.settings, "pictures"), "prompts")) {
-    const Json list = member(entry, "list");
-    if (list.is_string()) lists.insert(list.get<std::string>());
-  }
-  return lists;
-}
-
-/// Whether a published scoring was made as the evaluation says. Two evaluations may share a protocol, and the job tells
-/// the protocol only.
-bool fits(Index& index, const Evaluation& evaluation, const std::string& key, const Json& description) {
-  Json scoring = member(description, "protocol");
-  if (scoring.is_object()) scoring.erase("id");
-  Json said = member(evaluation.settings, "scoring");
-  if (said.is_object()) said.erase("id");
-  if (!said.is_null() && scoring != said) return false;
-  const Json encoders = member(evaluation.settings, "encoders");
-  if (!encoders.is_null() && encoders != member(description, "encoders")) return false;
-  if (const auto lists = lists_of(evaluation); !lists.empty() && lists != lists_of(description)) return false;
-  const Json images = member(member(evaluation.settings, "pictures"), "images_per_prompt");
-  const auto rows = index.query("SELECT count(*) FROM scored_image WHERE key = ? GROUP BY prompt", {key});
-  return !images.is_number_integer() ||
-         std::ranges::all_of(rows, [&](const Row& row) { return integer_of(row[0]) == images.get<std::int64_t>(); });
 }
 
 bool is_divergent(const Value& list) { return text_of(list).size() > 2; }  // "[]": not
@@ -87,11 +49,14 @@ class ScoreReader {
   }
 
   void read() {
+    for (const auto& row :
+         index_.query("SELECT job, key, evaluation FROM stage_evaluation WHERE manifest = ?", {facts_.manifest})) {
+      served_[{integer_of(row[0]), text_of(row[1])}].push_back(text_of(row[2]));
+    }
     for (const auto& row : index_.query(
-             "SELECT r.run, s.kind, s.job, o.key, o.protocol, a.object, a.divergent, CASE s.kind WHEN 'score' THEN "
-             "a.description END FROM stage_run r JOIN stage s USING (manifest, job) JOIN stage_output o USING "
-             "(manifest, job) LEFT JOIN artifact a ON a.key = o.key WHERE r.manifest = ? ORDER BY r.run, s.job, "
-             "o.position",
+             "SELECT r.run, s.kind, s.job, o.key, a.object, a.divergent FROM stage_run r JOIN stage s USING (manifest, "
+             "job) JOIN stage_output o USING (manifest, job) LEFT JOIN artifact a ON a.key = o.key WHERE r.manifest = "
+             "? ORDER BY r.run, s.job, o.position",
              {facts_.manifest})) {
       const auto place = places_.find(text_of(row[0]));
       if (place != places_.end()) add(facts_.runs[place->second], row);
@@ -101,40 +66,25 @@ class ScoreReader {
  private:
   void add(RunFacts& run, const Row& row) {
     const bool failed = failed_.contains(integer_of(row[2]));
-    const bool divergent = is_divergent(row[6]);
+    const bool divergent = is_divergent(row[5]);
     if (text_of(row[1]) != "score") {
       run.failed = run.failed || failed;
       run.divergent = run.divergent || divergent;
       return;
     }
-    for (const auto* evaluation : evaluations(row)) {
-      auto& scoring = run.scores[evaluation->name];
+    for (const auto& name : served_[{integer_of(row[2]), text_of(row[3])}]) {
+      auto& scoring = run.scores[name];
       scoring.failed = scoring.failed || failed;
       scoring.divergent = scoring.divergent || divergent;
-      if (!text_of(row[5]).empty()) scoring.keys.push_back(text_of(row[3]));
+      if (!text_of(row[4]).empty()) scoring.keys.push_back(text_of(row[3]));
     }
-  }
-
-  /// Those that the job serves; all of its protocol's while it is not published.
-  const std::vector<const Evaluation*>& evaluations(const Row& row) {
-    const auto [found, fresh] = served_.try_emplace(text_of(row[3]));
-    if (!fresh) return found->second;
-    const auto protocol = text_of(row[4]);
-    for (const auto& each : facts_.evaluations) {
-      if (each.id == protocol || each.name == protocol) found->second.push_back(&each);
-    }
-    if (found->second.size() < 2 || text_of(row[5]).empty()) return found->second;
-    const Json description = json_of(row[7]);
-    std::erase_if(found->second,
-                  [&](const Evaluation* each) { return !fits(index_, *each, found->first, description); });
-    return found->second;
   }
 
   Index& index_;       // borrowed
   StudyFacts& facts_;  // borrowed
   std::map<std::string, std::size_t> places_;
   std::set<std::int64_t> failed_;
-  std::map<std::string, std::vector<const Evaluation*>> served_;  // by score key
+  std::map<std::pair<std::int64_t, std::string>, std::vector<std::string>> served_;  // evaluations by job and key
 };
 
 }  // namespace

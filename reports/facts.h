@@ -21,7 +21,7 @@ struct Evaluation {
 
 /// What one run's scoring by one evaluation came to.
 struct Scoring {
-  std::vector<std::string> keys;  ///< published ones; more than one: the index cannot tell them apart
+  std::vector<std::string> keys;  ///< published ones; more than one: the manifest does not tell them apart
   bool failed = false, divergent = false;
 };
 

@@ -8,6 +8,7 @@
 
 #include "framework/core/error.h"
 #include "framework/core/text.h"
+#include "framework/store/evaluations.h"
 #include "reports/statistics.h"
 
 namespace atelier::reports {
@@ -22,14 +23,18 @@ struct Source {
   std::string role;  ///< of the prompts; empty: all
 };
 
-bool is_ti(const Evaluation& evaluation) { return evaluation.id.starts_with("ti_"); }
+const Json& scoring_of(const Evaluation& evaluation) {
+  static const Json none = Json::object();
+  return evaluation.settings.contains("scoring") ? evaluation.settings.at("scoring") : none;
+}
 
 Source source_of(const Evaluation& evaluation, std::string metric) {
   Source source;
-  if (is_ti(evaluation) && metric == "reconstruction") {
+  const bool derives = derives_scores(evaluation.id);
+  if (derives && metric == "reconstruction") {
     source.role = metric;
     metric = "clip_i";
-  } else if (is_ti(evaluation) && metric == "editability") {
+  } else if (derives && metric == "editability") {
     source.role = "edit";
     metric = evaluation.id == "ti_paper" ? "clip_t_paper" : "clip_t";
   }
@@ -37,31 +42,6 @@ Source source_of(const Evaluation& evaluation, std::string metric) {
   if (metric.ends_with("_t")) source.kind = Source::Kind::text;
   source.name = source.kind == Source::Kind::set ? metric : metric.substr(0, metric.size() - 2);
   return source;
-}
-
-/// Image scores, then text scores, then what the protocol derives.
-std::vector<std::string> main_metrics(const Evaluation& evaluation) {
-  std::vector<std::string> metrics;
-  const auto scoring = evaluation.settings.value("scoring", Json::object());
-  const Json encoders = scoring.value("encoders", Json::object());
-  for (const auto& [kind, suffix] : {std::pair("image", "_i"), std::pair("text", "_t")}) {
-    for (const auto& [role, use] : encoders.items()) {
-      const Json scores = use.value("scores", Json::array());
-      if (std::ranges::count(scores, Json(kind)) > 0) metrics.push_back(role + suffix);
-    }
-  }
-  if (metrics.empty()) metrics = {"clip_i", "clip_t"};
-  if (is_ti(evaluation)) metrics.insert(metrics.end(), {"reconstruction", "editability"});
-  return metrics;
-}
-
-std::vector<std::string> all_metrics(const Evaluation& evaluation) {
-  auto metrics = main_metrics(evaluation);
-  const Json scoring = evaluation.settings.value("scoring", Json::object());
-  for (const Json& name : scoring.value("set_scores", Json::array())) {
-    if (name.is_string()) metrics.push_back(name.get<std::string>());
-  }
-  return metrics;
 }
 
 [[noreturn]] void refuse(const std::string& name, const std::string& word, const std::vector<std::string>& known,
@@ -141,7 +121,7 @@ std::optional<double> seconds_of(Index& index, const std::string& artifact) {
 std::vector<Column> default_columns(const StudyFacts& facts) {
   std::vector<Column> columns;
   for (const auto& evaluation : facts.evaluations) {
-    for (const auto& metric : main_metrics(evaluation)) {
+    for (const auto& metric : main_scores(evaluation.id, scoring_of(evaluation))) {
       columns.push_back({evaluation.name + "." + metric, &evaluation, metric});
     }
   }
@@ -158,7 +138,7 @@ Column column_of(const StudyFacts& facts, const std::string& name) {
     refuse(name, name, known, "");
   }
   const auto metric = name.substr(dot + 1);
-  const auto known = all_metrics(*evaluation);
+  const auto known = all_scores(evaluation->id, scoring_of(*evaluation));
   const bool told = evaluation->settings.contains("scoring");
   if (told && std::ranges::count(known, metric) == 0) refuse(name, metric, known, evaluation->name + ".");
   return {name, &*evaluation, metric};

@@ -99,25 +99,54 @@ std::vector<Column> columns_of(const StudyFacts& facts, const TableRequest& requ
   return columns;
 }
 
-/// The row of that label, else the only one of that method.
-const TableRow& row_to_compare(const Table& table, const std::string& name) {
+/// What the rows are compared with.
+struct Bases {
+  std::vector<const TableRow*> rows;  ///< borrowed: one, or several of one method
+  std::vector<std::string> axes;      ///< in which these differ: each row is compared with the one that agrees with it
+};
+
+/// The row of that label, else those of that method.
+std::vector<const TableRow*> rows_named(const Table& table, const std::string& name) {
+  std::vector<const TableRow*> found;
   std::vector<std::string> labels;
-  const TableRow* found = nullptr;
-  std::size_t count = 0;
   for (const auto& row : table.rows) {
     if (row.kind != "method") continue;
     labels.push_back(row.label);
-    if (row.label == name) return row;
-    if (row.axes.value("method", Json()) != Json(name)) continue;
-    found = &row;
-    ++count;
+    if (row.label == name) return {&row};
+    if (row.axes.value("method", Json()) == Json(name)) found.push_back(&row);
   }
-  if (count == 1) return *found;
+  if (!found.empty()) return found;
   throw Error({.where = "compare_to",
-               .found = count == 0 ? fmt::format("\"{}\", which is no row", name)
-                                   : fmt::format("{} rows of \"{}\"", count, name),
+               .found = fmt::format("\"{}\", which is no row", name),
                .expected = labels.empty() ? "a table with rows" : "one of " + join(labels, ", ", 20)},
               ErrorKind::usage);
+}
+
+bool agree(const TableRow& a, const TableRow& b, const std::string& axis) {
+  return a.axes.value(axis, Json()) == b.axes.value(axis, Json());
+}
+
+Bases bases_of(const Table& table, const std::string& name) {
+  Bases bases{.rows = rows_named(table, name), .axes = {}};
+  std::set<std::string> axes;
+  for (const auto* row : bases.rows) {
+    for (const auto& [axis, value] : row->axes.items()) axes.insert(axis);
+  }
+  for (const auto& axis : axes) {
+    const auto differs = [&](const TableRow* row) { return !agree(*row, *bases.rows.front(), axis); };
+    if (std::ranges::any_of(bases.rows, differs)) bases.axes.push_back(axis);
+  }
+  return bases;
+}
+
+/// Null for a base itself, and where none agrees.
+const TableRow* base_of(const TableRow& row, const Bases& bases) {
+  if (row.kind != "method" || std::ranges::count(bases.rows, &row) > 0) return nullptr;
+  const auto fits = [&](const TableRow* base) {
+    return std::ranges::all_of(bases.axes, [&](const std::string& axis) { return agree(row, *base, axis); });
+  };
+  const auto found = std::ranges::find_if(bases.rows, fits);
+  return found == bases.rows.end() ? nullptr : *found;
 }
 
 /// Differences of the concepts that both have.
@@ -131,19 +160,30 @@ std::vector<double> differences(const Cell& cell, const Cell& base) {
 }
 
 void compare(Table& table, const std::string& name) {
-  const TableRow& base = row_to_compare(table, name);
+  const Bases bases = bases_of(table, name);
   std::vector<Comparison*> made;
+  bool any = bases.rows.size() == 1;
   for (auto& row : table.rows) {
-    if (row.kind != "method" || &row == &base) continue;
+    const TableRow* base = base_of(row, bases);
+    if (base == nullptr) continue;
+    any = true;
     for (std::size_t i = 0; i < row.cells.size(); ++i) {
-      const auto pairs = differences(row.cells[i], base.cells[i]);
+      const auto pairs = differences(row.cells[i], base->cells[i]);
       if (pairs.size() < 2) continue;
       row.cells[i].comparison = compare_paired(pairs);
       made.push_back(&*row.cells[i].comparison);
     }
   }
+  if (!any) {
+    throw Error({.where = "compare_to",
+                 .found = fmt::format("{} rows of \"{}\" that differ in {}", bases.rows.size(), name, join(bases.axes)),
+                 .expected = "a row of another method that agrees with one of them there",
+                 .advice = fmt::format("name one row, e.g. \"{}\"", bases.rows.front()->label)},
+                ErrorKind::usage);
+  }
   correct_holm(made);
-  table.compare_to = base.label;
+  table.compare_to = bases.rows.size() == 1 ? bases.rows.front()->label : name;
+  table.compare_axes = bases.axes;
 }
 
 void add_references(CellReader& reader, const std::vector<Column>& columns, Table& table) {

@@ -19,7 +19,9 @@ struct TableRequest {
       {};  ///< axes: method, concept, seed, preset, checkpoint or an option; default: a row per run label
   std::vector<std::string> columns = {};  ///< "<evaluation>.<metric>", seconds, parameters, bytes, final_loss
   std::vector<std::string> over = {};     ///< axes to average over; default: concept and seed
-  std::string compare_to = {};            ///< label or method of a row: paired differences from it
+  /// Label or method of a row: paired differences from it. Where a method has several rows (checkpoints), each row is
+  /// compared with the one that agrees with it in what they differ in.
+  std::string compare_to = {};
 };
 
 /// Mean over pictures, then prompts, then runs of a concept, then concepts (evaluation.md 8.2).
@@ -32,7 +34,7 @@ struct Cell {
   bool ambiguous = false;    ///< two scorings of a run fit the column, so that neither is shown
   std::int64_t dropped = 0;  ///< pictures or sets without this score
   std::vector<std::pair<std::string, double>> values;  ///< by concept, in byte order
-  std::optional<Comparison> comparison;                ///< with the row `compare_to`
+  std::optional<Comparison> comparison;                ///< with the row `compare_to` that belongs to it
 };
 
 struct TableRow {
@@ -43,7 +45,8 @@ struct TableRow {
 };
 
 struct Table {
-  std::string study, manifest, compare_to;  ///< compare_to: the row's label
+  std::string study, manifest, compare_to;  ///< compare_to: the row's label; the method where it has several
+  std::vector<std::string> compare_axes;    ///< in which these differ
   std::vector<std::string> columns;
   std::vector<TableRow> rows;
   std::vector<std::string> caption, notes;  ///< sentences; notes explain the marks

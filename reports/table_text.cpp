@@ -174,6 +174,7 @@ Json to_json(const Table& table) {
             {"caption", table.caption},
             {"notes", table.notes},
             {"compare_to", table.compare_to.empty() ? Json() : Json(table.compare_to)},
+            {"compare_axes", table.compare_axes},
             {"rows", Json::array()}};
   for (const auto& row : table.rows) {
     Json cells = Json::object();

@@ -21,8 +21,9 @@ declare -A sees=(
   [models]="core files text formats tensor models"
   [sampling]="core files image text formats cuda tensor schedulers models sampling"
   [training]="core files image text formats config tensor schedulers models sampling training"
+  [pretraining]="core files image text formats config tensor schedulers models sampling training pretraining"
   [methods]="core files image text formats config tensor schedulers models sampling training methods"
-  [worker]="core files image text formats config store tensor schedulers models sampling training methods worker"
+  [worker]="core files image text formats config store tensor schedulers models sampling training pretraining methods worker"
 )
 
 status=0

@@ -21,6 +21,9 @@ function(add_method_plugin name)
   if(TARGET atelier_compiler)
     target_link_libraries(plugin_${name} PRIVATE atelier_compiler)
     target_compile_options(plugin_${name} PRIVATE $<$<CONFIG:Release>:-O1>)  # the time is spent in LibTorch
+    if(NOT arg_NO_DESCRIPTION)
+      atelier_precompile(plugin_${name} torch_pch)
+    endif()
   endif()
   target_link_options(plugin_${name} PRIVATE LINKER:--no-undefined LINKER:-z,nodelete LINKER:--version-script=${map})
   # The same bytes in the build and installed: the description holds their digest.

@@ -33,7 +33,6 @@ function(atelier_test name)
   target_compile_definitions(test_${name} PRIVATE ATELIER_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
                              ATELIER_BINARY_DIR="${PROJECT_BINARY_DIR}")
   atelier_cold(test_${name})
-  target_compile_options(test_${name} PRIVATE -fPIC)  # as the shared precompiled headers were made
   if(arg_TORCH)
     atelier_precompile(test_${name} torch_pch)
   else()
@@ -49,6 +48,7 @@ endfunction()
 # Two precompiled headers are made once and shared: of the rooms with LibTorch (in torch.cmake) and of those without.
 function(atelier_precompile target header)
   if(TARGET ${header})
+    target_compile_options(${target} PRIVATE -fPIC)  # for executables CMake says -fPIE: the header was made with -fPIC
     target_precompile_headers(${target} REUSE_FROM ${header})
   endif()
 endfunction()

@@ -10,6 +10,8 @@ using Action = std::function<int()>;
 
 // Each adds one subcommand to `parent`. When that subcommand is chosen, it sets `action`, which outlives the parsing.
 void add_sample(CLI::App& parent, Action& action);
+void add_base_measure(CLI::App& parent, Action& action);
+void add_base_train(CLI::App& parent, Action& action);
 void add_probe_component(CLI::App& parent, Action& action);
 void add_probe_method(CLI::App& parent, Action& action);
 void add_probe_scheduler(CLI::App& parent, Action& action);

@@ -6,7 +6,9 @@
 #include "framework/cli/command.h"
 #include "framework/cli/run_lookup.h"
 #include "framework/cli/store_option.h"
+#include "framework/core/text.h"
 #include "framework/plan/keys.h"
+#include "framework/store/evaluations.h"
 
 namespace atelier::cli {
 namespace {
@@ -28,8 +30,12 @@ Json descriptions_of(const Store& store, const FoundRun& run) {
       if (name == "train") name += " " + output.at("description").value("stage", "");
       name += output.contains("step") ? " step " + output.at("step").dump() : "";
       name += output.contains("prompt_id") ? " " + output.value("prompt_id", "") : "";
-      name += output.contains("protocol") ? " " + output.value("protocol", "") : "";
-      all[name] = output.at("description");
+      const auto evaluations = evaluations_of(job, output);
+      // One prompt's pictures may be there twice, for evaluations that want them otherwise.
+      if (job.at("kind") == "sample" && all.contains(name)) name += " for " + join(evaluations);
+      if (job.at("kind") != "score") all[name] = output.at("description");
+      if (job.at("kind") != "score") continue;
+      for (const auto& evaluation : evaluations) all[name + " " + evaluation] = output.at("description");
     }
   }
   return all;

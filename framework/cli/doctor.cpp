@@ -36,15 +36,6 @@ bool in_path(const std::string& program) {
   return false;
 }
 
-/// The folder of libtorch_cpu.so: where it was at build time, else beside the program.
-std::optional<fs::path> torch_folder() {
-  for (const fs::path& folder : {fs::path(ATELIER_TORCH_LIB), program_folder().parent_path() / "lib"}) {
-    std::error_code error;
-    if (!folder.empty() && fs::exists(folder / "libtorch_cpu.so", error)) return folder;
-  }
-  return std::nullopt;
-}
-
 fs::path store_folder(const std::optional<std::string>& chosen) {
   if (chosen) return *chosen;
   const char* variable = std::getenv("ATELIER_STORE");

@@ -59,7 +59,7 @@ int execute_manifest(const Json& manifest, const Store& store, bool json) {
     fmt::print("{}: {} jobs done, {} were there already, {} failed, {} blocked{}\n", study, result.done, result.skipped,
                result.failures.size(), result.blocked, result.interrupted ? "; interrupted, call again to go on" : "");
   }
-  print_failures(result);
+  if (!json) print_failures(result);  // else each was an event
   if (result.interrupted) return 3;
   return result.failures.empty() ? 0 : 1;
 }

@@ -4,14 +4,17 @@
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "framework/cli/command.h"
 #include "framework/cli/options.h"
+#include "framework/cli/safe_names.h"
 #include "framework/cli/store_option.h"
 #include "framework/cli/worker_launch.h"
 #include "framework/core/atomic_file.h"
 #include "framework/core/error.h"
 #include "framework/core/mapped_file.h"
+#include "framework/core/text.h"
 #include "framework/files/zip_archive.h"
 #include "framework/store/queries.h"
 
@@ -25,40 +28,70 @@ struct ExportOptions {
   bool images = false, artifacts = false, json = false;
 };
 
-/// A name of any origin as one step of a path: letters, digits and a few signs stay, the rest becomes '_'.
-std::string safe_name(const std::string& text) {
-  std::string name;
-  for (const char c : text) {
-    const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '=' || c == '.';
-    name += plain ? c : '_';
+/// The folder of every run: `<method>/<concept>/seed<S>_step<C>`. Runs that would share one (anchors of two base models
+/// with one name) get their ids behind it.
+std::map<std::string, fs::path> folders_of(const std::vector<RunInfo>& runs) {
+  std::set<std::string> labels, concepts;
+  for (const RunInfo& run : runs) labels.insert(run.label), concepts.insert(run.concept_name);
+  const auto label_names = safe_names(labels), concept_names = safe_names(concepts);
+  std::map<std::string, fs::path> folders;
+  std::map<fs::path, int> uses;
+  for (const RunInfo& run : runs) {
+    std::string place = run.seed ? fmt::format("seed{}", *run.seed) : "seed-";
+    if (run.checkpoint) place += fmt::format("_step{}", *run.checkpoint);
+    const auto& folder = folders[run.run] =
+        fs::path(label_names.at(run.label)) / concept_names.at(run.concept_name) / place;
+    ++uses[folder];
   }
-  if (name.empty() || name.front() == '.') name.insert(name.begin(), '_');
-  return name.substr(0, 100);
+  for (auto& [run, folder] : folders) {
+    if (uses[folder] > 1) folder += "_" + run;
+  }
+  return folders;
+}
+
+/// The folder of each set of a run's pictures, by key: the prompt's name. Where evaluations want pictures of one prompt
+/// otherwise (another size or number), theirs stand behind it.
+std::map<std::string, std::string> prompt_folders(const std::vector<ArtifactInfo>& artifacts) {
+  std::map<std::string, int> uses;
+  for (const ArtifactInfo& artifact : artifacts) uses[artifact.prompt] += artifact.kind == "sample" ? 1 : 0;
+  std::map<std::string, std::string> texts;  // by key
+  std::set<std::string> all;
+  for (const ArtifactInfo& artifact : artifacts) {
+    if (artifact.kind != "sample") continue;
+    std::string text = artifact.prompt;
+    if (uses[artifact.prompt] > 1) {
+      text += "." + (artifact.evaluations.empty() ? artifact.key.substr(0, 8) : join(artifact.evaluations, "+"));
+    }
+    all.insert(text);
+    texts[artifact.key] = std::move(text);
+  }
+  const auto names = safe_names(all);
+  for (auto& [key, text] : texts) text = names.at(text);
+  return texts;
 }
 
 class Exporter {
  public:
   Exporter(const Store& store, const ExportOptions& options) : store_(store), options_(options) {}
 
-  void add(const RunInfo& run, const ArtifactInfo& artifact) {
-    if (artifact.object.empty()) {
-      ++missing_;
-      return;
+  void add(const fs::path& folder, const std::vector<ArtifactInfo>& artifacts) {
+    const auto prompts = prompt_folders(artifacts);
+    for (const ArtifactInfo& artifact : artifacts) {
+      if (!artifact.own) continue;
+      if (artifact.object.empty()) {
+        ++missing_;
+      } else if (artifact.kind == "sample" && options_.images) {
+        write_images(fs::path(options_.out) / folder / prompts.at(artifact.key), artifact);
+      } else if (artifact.kind == "train" && options_.artifacts) {
+        write_artifact(fs::path(options_.out) / folder, artifact);
+      }
     }
-    if (artifact.kind == "sample" && options_.images) write_images(folder_of(run), artifact);
-    if (artifact.kind == "train" && options_.artifacts) write_artifact(run, artifact);
   }
 
   [[nodiscard]] std::size_t written() const { return written_; }
   [[nodiscard]] std::size_t missing() const { return missing_; }
 
  private:
-  [[nodiscard]] fs::path folder_of(const RunInfo& run) const {
-    std::string place = run.seed ? fmt::format("seed{}", *run.seed) : "seed-";
-    if (run.checkpoint) place += fmt::format("_step{}", *run.checkpoint);
-    return fs::path(options_.out) / safe_name(run.label) / safe_name(run.concept_name) / place;
-  }
-
   void write(const fs::path& path, std::span<const std::byte> bytes) {
     fs::create_directories(path.parent_path());
     AtomicFile file(path);
@@ -73,15 +106,16 @@ class Exporter {
   void write_images(const fs::path& folder, const ArtifactInfo& artifact) {
     const auto object = MappedFile::open(store_.object_path(artifact.object));
     const ZipArchive archive = ZipArchive::parse(object->bytes(), object->path().string());
-    for (const auto& [name, entry] : archive.entries()) {
-      write(folder / safe_name(artifact.prompt) / safe_name(name), entry.bytes);
-    }
+    std::set<std::string> entries;
+    for (const auto& [name, entry] : archive.entries()) entries.insert(name);
+    const auto names = safe_names(entries);
+    for (const auto& [name, entry] : archive.entries()) write(folder / names.at(name), entry.bytes);
   }
 
-  void write_artifact(const RunInfo& run, const ArtifactInfo& artifact) {
+  void write_artifact(const fs::path& folder, const ArtifactInfo& artifact) {
     const auto object = MappedFile::open(store_.object_path(artifact.object));
     const std::string step = artifact.step ? fmt::format("_step{}", *artifact.step) : "";
-    write(folder_of(run) / fmt::format("job{}{}.safetensors", artifact.job, step), object->bytes());
+    write(folder / fmt::format("job{}{}.safetensors", artifact.job, step), object->bytes());
   }
 
   const Store& store_;
@@ -89,24 +123,27 @@ class Exporter {
   std::size_t written_ = 0, missing_ = 0;
 };
 
-/// The last artifact of every run, for the worker: it knows the form that the method's authors use.
-Json author_items(const Store& store, const std::string& manifest, const ExportOptions& options) {
+/// The artifact of every run, for the worker: it knows the form that the method's authors use. `missing`: runs that
+/// are not trained yet.
+Json author_items(const Store& store, Index& index, const std::string& manifest, const fs::path& out,
+                  std::size_t& missing) {
   const Json plan = read_json_file(store.root() / "manifests" / (manifest + ".json"));
-  std::map<std::string, Json> items;  // by run
-  for (const Json& job : plan.at("jobs")) {
-    if (job.at("kind") != "train") continue;
-    const auto record = store.find(job.at("outputs").back().at("key").get<std::string>());
-    if (!record) continue;
-    for (const Json& run : job.at("runs")) {
-      Json item = job.at("job");
-      item["object"] = store.object_path(record->object).string();
-      item["out"] = (fs::path(options.out) / run.get<std::string>()).string();
-      items[run.get<std::string>()] = std::move(item);  // a later stage's artifact holds the earlier ones'
+  Json items = Json::array();
+  for (const RunInfo& run : runs_of(index, manifest)) {
+    const auto artifacts = artifacts_of(index, manifest, run.run);
+    const auto trained = [](const ArtifactInfo& each) { return each.kind == "train" && each.own; };
+    const auto last = std::ranges::find_if(artifacts.rbegin(), artifacts.rend(), trained);  // holds the earlier stages'
+    if (last == artifacts.rend()) continue;                                                 // an anchor
+    if (last->object.empty()) {
+      ++missing;
+      continue;
     }
+    Json item = plan.at("jobs").at(static_cast<std::size_t>(last->job)).at("job");
+    item["object"] = store.object_path(last->object).string();
+    item["out"] = (out / run.run).string();
+    items.push_back(std::move(item));
   }
-  Json all = Json::array();
-  for (auto& [run, item] : items) all.push_back(std::move(item));
-  return all;
+  return items;
 }
 
 int export_study(const ExportOptions& options) {
@@ -121,12 +158,14 @@ int export_study(const ExportOptions& options) {
   const auto index = open_index(store);
   const std::string manifest = current_manifest(*index, options.study);
   if (options.form == "authors" && options.artifacts) {
-    launch_worker({{"job", "export.files"}, {"items", author_items(store, manifest, options)}, {"out", options.out}});
+    std::size_t missing = 0;
+    const Json items = author_items(store, *index, manifest, options.out, missing);
+    launch_worker({{"job", "export.files"}, {"items", items}, {"missing", missing}, {"out", options.out}});
   }
   Exporter exporter(store, options);
-  for (const RunInfo& run : runs_of(*index, manifest)) {
-    for (const ArtifactInfo& artifact : artifacts_of(*index, manifest, run.run)) exporter.add(run, artifact);
-  }
+  const auto runs = runs_of(*index, manifest);
+  const auto folders = folders_of(runs);
+  for (const RunInfo& run : runs) exporter.add(folders.at(run.run), artifacts_of(*index, manifest, run.run));
   if (!options.json) fmt::print("{} files written below {}\n", exporter.written(), options.out);
   if (exporter.missing() == 0) return 0;
   fmt::print(stderr, "atelier: {} results are not made yet; `atelier status {}` says which\n", exporter.missing(),

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,5 +28,12 @@ struct Gpus {
 };
 /// Asks the driver's management library, opened by dlopen; nothing of CUDA is loaded.
 [[nodiscard]] Gpus describe_gpus();
+
+/// The folder of libtorch_cpu.so: where it was at build time, else beside the program.
+[[nodiscard]] std::optional<std::filesystem::path> torch_folder();
+
+/// What `device: auto` means here: "cuda:0" where there is a GPU that a worker can use, else "cpu". Not one when it is
+/// hidden (CUDA_VISIBLE_DEVICES), switched off (ATELIER_NO_CUDA), or LibTorch's CUDA libraries are missing.
+[[nodiscard]] std::string automatic_device();
 
 }  // namespace atelier::cli

@@ -22,6 +22,13 @@ void add_probe(CLI::App& root, Action& action) {
   add_probe_resize(*probe, action);
 }
 
+void add_base(CLI::App& root, Action& action) {
+  CLI::App* base = root.add_subcommand("base", "Base models of your own, from recipes");
+  base->require_subcommand(1);
+  add_base_train(*base, action);
+  add_base_measure(*base, action);
+}
+
 void name_groups(CLI::App& app) {
   for (CLI::App* sub : app.get_subcommands([](CLI::App*) { return true; })) {
     sub->group("Commands");
@@ -40,6 +47,7 @@ void add_commands(CLI::App& root, Action& action) {
   add_sample(root, action);
   add_probe(root, action);
   add_train(root, action);
+  add_base(root, action);
   add_run(root, action);
   add_plan(root, action);
   add_status(root, action);

@@ -23,20 +23,22 @@ struct ComponentOptions {
   std::optional<std::int64_t> threads, repeat;
 };
 
-/// An image encoder is one component's own folder, not a pipeline.
-void check_encoder_folder(const std::string& path) {
+/// Image encoders and segmenters have a folder of their own, which is no pipeline's.
+bool has_own_folder(const std::string& component) { return component == "image_encoder" || component == "segmenter"; }
+
+void check_own_folder(const std::string& path) {
   if (std::filesystem::is_regular_file(std::filesystem::path(path) / "config.json")) return;
   throw Error({.where = "--model",
                .found = fmt::format("no config.json in '{}'", path),
-               .expected = "the folder of an image encoder, with config.json and weights"},
+               .expected = "the folder of an image encoder or segmenter, with config.json and weights"},
               ErrorKind::usage);
 }
 
 int run(const ComponentOptions& options) {
   check_file_pairs(options.files);
   if (options.timings) check_output("--timings", *options.timings);
-  if (options.component == "image_encoder") {
-    check_encoder_folder(options.base.model);
+  if (has_own_folder(options.component)) {
+    check_own_folder(options.base.model);
   } else {
     check_base_model(options.base);
   }
@@ -66,7 +68,7 @@ void add_probe_component(CLI::App& parent, Action& action) {
   CLI::App* app = parent.add_subcommand("component", "Run one model component on tensors from a file");
   const auto options = std::make_shared<ComponentOptions>();
   one_of(app->add_option("name", options->component, "the component")->required(),
-         {"unet", "vae_encoder", "vae_decoder", "text_encoder", "text_encoder_2", "image_encoder"});
+         {"unet", "vae_encoder", "vae_decoder", "text_encoder", "text_encoder_2", "image_encoder", "segmenter"});
   add_base_model(*app, options->base);
   add_file_pairs(*app, options->files);
   add_placement(*app, options->placement);

@@ -18,6 +18,18 @@ struct RunOptions {
   bool json = false, dry_run = false, jobs = false;
 };
 
+/// "cuda:0 (device: auto), float32", "cpu, float32, 2 threads"
+std::string placement_text(const Json& placement) {
+  const std::string device = placement.at("device").get<std::string>(),
+                    asked = placement.at("asked").get<std::string>();
+  std::string text = device + (asked == device ? "" : fmt::format(" (device: {})", asked));
+  text += ", " + placement.at("dtype").get<std::string>();
+  if (const auto threads = placement.at("threads").get<std::int64_t>(); device == "cpu") {
+    text += fmt::format(", {} thread{}", threads, threads == 1 ? "" : "s");
+  }
+  return text;
+}
+
 void print_plan(const Json& manifest, const std::optional<Store>& store, bool with_jobs) {
   const Json counts = plan_counts(manifest, store ? &*store : nullptr);
   fmt::print("{}: {} runs, {} jobs, {} of them in the store already\n", manifest.at("study").get<std::string>(),
@@ -25,6 +37,7 @@ void print_plan(const Json& manifest, const std::optional<Store>& store, bool wi
   fmt::print("to do: {} training jobs ({} steps), {} sampling jobs ({} images), {} scoring jobs\n",
              counts["train"]["jobs"].dump(), counts["train"]["steps"].dump(), counts["sample"]["jobs"].dump(),
              counts["sample"]["images"].dump(), counts["score"]["jobs"].dump());
+  fmt::print("on {}\n", placement_text(manifest.at("placement")));
   for (const Json& run : manifest.at("runs")) {
     fmt::print("  {}  {:<32} {:<16} seed {}{}\n", run.at("id").get<std::string>(), run.at("label").get<std::string>(),
                run.at("concept").get<std::string>(), run.at("seed").is_null() ? "-" : run.at("seed").dump(),
@@ -40,6 +53,7 @@ void print_plan(const Json& manifest, const std::optional<Store>& store, bool wi
 Json plan_json(const Json& manifest, const std::optional<Store>& store) {
   Json out{{"study", manifest.at("study")},
            {"counts", plan_counts(manifest, store ? &*store : nullptr)},
+           {"placement", manifest.at("placement")},
            {"runs", manifest.at("runs")},
            {"jobs", Json::array()}};
   for (const Json& job : manifest.at("jobs")) {

@@ -5,6 +5,9 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "framework/core/text.h"
+#include "framework/store/evaluations.h"
+
 namespace atelier::cli {
 namespace {
 
@@ -24,9 +27,7 @@ std::string job_title(const Json& job) {
     title += ", " + text_at(*subject, "name");
   }
   if (const auto seed = work.find("seed"); seed != work.end()) title += fmt::format(", seed {}", seed->dump());
-  if (kind == "score") {
-    if (const auto protocol = work.find("protocol"); protocol != work.end()) title += ", " + text_at(*protocol, "id");
-  }
+  if (kind == "score") title += ", " + join(evaluations_of(job, job.at("outputs").front()));
   return title;
 }
 

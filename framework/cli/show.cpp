@@ -5,6 +5,7 @@
 #include "framework/cli/command.h"
 #include "framework/cli/run_lookup.h"
 #include "framework/cli/store_option.h"
+#include "framework/core/text.h"
 
 namespace atelier::cli {
 namespace {
@@ -23,7 +24,7 @@ Json json_of(const ArtifactInfo& artifact) {
           {"object", artifact.object.empty() ? Json() : Json(artifact.object)},
           {"step", artifact.step ? Json(*artifact.step) : Json()},
           {"prompt", artifact.prompt},
-          {"protocol", artifact.protocol},
+          {"evaluations", artifact.evaluations},
           {"divergent", artifact.divergent},
           {"summary", parsed(artifact.summary)}};
 }
@@ -43,7 +44,7 @@ void print_artifact(const ArtifactInfo& artifact) {
   std::string what = artifact.kind;
   if (artifact.step) what += fmt::format(" step {}", *artifact.step);
   if (!artifact.prompt.empty()) what += " \"" + artifact.prompt + "\"";
-  if (!artifact.protocol.empty()) what += " " + artifact.protocol;
+  if (!artifact.evaluations.empty()) what += " for " + join(artifact.evaluations);
   fmt::print("  {}\n    key    {}\n    object {}{}\n", what, artifact.key,
              artifact.object.empty() ? "(not made yet)" : artifact.object,
              artifact.divergent ? "  (other bytes came out under this key too)" : "");

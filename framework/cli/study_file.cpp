@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "framework/cli/arguments.h"
@@ -39,14 +40,17 @@ void add_study(CLI::App& app, StudyOptions& options) {
   add_store(app, options.store);
 }
 
-Json plan_text(const std::string& text, const std::string& file, const std::filesystem::path& folder,
-               const std::vector<std::string>& overrides) {
+namespace {
+
+using Reading = std::function<Study(const Known& known)>;
+
+Json plan(const Reading& read, const std::filesystem::path& folder) {
   DigestCache digests;
   const PluginCatalog plugins(digests);
   const PromptCatalog prompts;
   const Known known = known_words(plugins, prompts);
   try {
-    const Study study = read_study(text, file, overrides, known);
+    const Study study = read(known);
     PhotoReader photos(digests);
     PlannedModels models(digests, ModelSearch::from_environment());
     const PlanSources sources{.digests = digests,
@@ -55,7 +59,7 @@ Json plan_text(const std::string& text, const std::string& file, const std::file
                               .prompts = prompts,
                               .models = models,
                               .folder = folder,
-                              .device = "cpu",
+                              .device = study.placement.device == "auto" ? automatic_device() : "cpu",
                               .threads = describe_machine().cores};
     return make_manifest(study, sources);
   } catch (const Error& error) {
@@ -63,10 +67,17 @@ Json plan_text(const std::string& text, const std::string& file, const std::file
   }
 }
 
+}  // namespace
+
+Json plan_tree(const YamlNode& root, const std::string& name, const std::filesystem::path& folder) {
+  return plan([&](const Known& known) { return read_study(root, name, known); }, folder);
+}
+
 Json plan_study(const StudyOptions& options) {
   const std::filesystem::path file(options.file);
-  return plan_text(read_text_file(file, kLongestStudy), options.file, std::filesystem::absolute(file).parent_path(),
-                   options.overrides);
+  const auto text = read_text_file(file, kLongestStudy);
+  return plan([&](const Known& known) { return read_study(text, options.file, options.overrides, known); },
+              std::filesystem::absolute(file).parent_path());
 }
 
 }  // namespace atelier::cli

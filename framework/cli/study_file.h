@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "framework/config/yaml.h"
 #include "framework/core/json.h"
 
 namespace atelier::cli {
@@ -19,8 +20,8 @@ void add_study(CLI::App& app, StudyOptions& options);
 
 /// Reads, checks and plans a study file: its manifest. Throws Error (usage) with every fault.
 [[nodiscard]] Json plan_study(const StudyOptions& options);
-/// The same for a text that stands for the file `file`; relative paths count from `folder`.
-[[nodiscard]] Json plan_text(const std::string& text, const std::string& file, const std::filesystem::path& folder,
-                             const std::vector<std::string>& overrides);
+/// The same for a study that a command makes from its options, which the nodes name as their places. Relative paths
+/// count from `folder`.
+[[nodiscard]] Json plan_tree(const YamlNode& root, const std::string& name, const std::filesystem::path& folder);
 
 }  // namespace atelier::cli

@@ -25,24 +25,67 @@ struct TrainOptions {
   bool json = false;
 };
 
-/// One method, one concept: a study of one cell.
-std::string study_text(const TrainOptions& options, const std::string& name) {
-  Json method{{"base", options.base}};
-  if (!options.preset.empty()) method["preset"] = options.preset;
-  const Json chosen = parse_settings(options.settings);
-  if (!chosen.empty()) method["options"] = chosen;
-  const Json study{
-      {"study", name},
-      {"concepts",
-       {{{"name", "concept"}, {"path", fs::absolute(options.images).string()}, {"class", options.class_word}}}},
-      {"methods", {{options.method, method}}},
-      {"placement", {{"device", options.device}, {"dtype", options.dtype}}},
-      {"seed", options.seed}};
-  return pretty_json(study);
-}
+/// A study of one method and one concept. Each of its values knows the option that gave it.
+class OneCell {
+ public:
+  explicit OneCell(const TrainOptions& options) : options_(options) {}
+
+  YamlNode study(const std::string& name) {
+    YamlNode subject =
+        map({entry("name", "concept", "--images"), entry("path", fs::absolute(options_.images).string(), "--images"),
+             entry("class", options_.class_word, "--class")});
+    subject.at = place("--images");
+    YamlNode concepts = map({});
+    concepts.kind = YamlNode::Kind::list;
+    concepts.items.push_back(std::move(subject));
+    YamlNode methods = map({{options_.method, place("METHOD"), method()}});
+    YamlNode placement = map({entry("device", options_.device, "--device"), entry("dtype", options_.dtype, "--dtype")});
+    return map({entry("study", name, "train"),
+                {"concepts", place("--images"), std::move(concepts)},
+                {"methods", place("METHOD"), std::move(methods)},
+                {"placement", place("--device"), std::move(placement)},
+                entry("seed", options_.seed, "--seed")});
+  }
+
+ private:
+  YamlNode method() {
+    YamlNode made = map({entry("base", options_.base, "--base")});
+    if (!options_.preset.empty()) made.entries.push_back(entry("preset", options_.preset, "--preset"));
+    YamlNode chosen = map({});
+    const Json settings = parse_settings(options_.settings);
+    for (const auto& [key, value] : settings.items()) {
+      chosen.entries.push_back(entry(key, value, fmt::format("--set {}={}", key, text_of(value))));
+    }
+    if (!chosen.entries.empty()) made.entries.push_back({"options", place("--set"), std::move(chosen)});
+    return made;
+  }
+
+  static std::string text_of(const Json& value) {
+    return value.is_string() ? value.get<std::string>() : value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  }
+
+  YamlNode map(std::vector<YamlEntry> entries) {
+    YamlNode node = yaml_node(Json::object(), place("METHOD"));
+    node.entries = std::move(entries);
+    return node;
+  }
+
+  YamlEntry entry(const std::string& key, const Json& value, const std::string& option) {
+    const auto at = place(option);
+    return {key, at, yaml_node(value, at)};
+  }
+
+  /// Faults are told in the order in which the options were asked for their place.
+  SourcePosition place(const std::string& option) {
+    return {.line = ++places_, .column = 0, .override_text = option, .command = true};
+  }
+
+  const TrainOptions& options_;
+  std::size_t places_ = 0;
+};
 
 /// The artifact of the last training job.
-void write_artifact(const Json& manifest, const Store& store, const fs::path& out) {
+void write_artifact(const Json& manifest, const Store& store, const TrainOptions& options) {
   const Json* last = nullptr;
   for (const Json& job : manifest.at("jobs")) {
     if (job.at("kind") == "train") last = &job;
@@ -50,22 +93,29 @@ void write_artifact(const Json& manifest, const Store& store, const fs::path& ou
   const auto record = store.find(last->at("outputs").back().at("key").get<std::string>());
   if (!record)
     throw Error({.where = "train", .found = "no artifact in the store", .expected = "what the training published"});
+  const fs::path out = options.out;
   fs::create_directories(out);
   const auto object = MappedFile::open(store.object_path(record->object));
   AtomicFile file(out / "artifact.safetensors");
   file.write(object->bytes());
   file.commit();
-  fmt::print("written: {}\n", (out / "artifact.safetensors").string());
+  const std::string written = (out / "artifact.safetensors").string();
+  if (options.json) {
+    const Json event{{"event", "written"}, {"file", written}};
+    fmt::print("{}\n", event.dump(-1, ' ', false, Json::error_handler_t::replace));
+  } else {
+    fmt::print("written: {}\n", written);
+  }
 }
 
 int train(const TrainOptions& options) {
   check_output_folder("--out", options.out);
   // The name tells one training from another, so that `status` lists them apart.
-  const std::string name = "train_" + sha256_hex(study_text(options, "")).substr(0, 8);
-  const Json manifest = plan_text(study_text(options, name), "train", fs::current_path(), {});
+  const std::string name = "train_" + sha256_hex(pretty_json(yaml_json(OneCell(options).study("")))).substr(0, 8);
+  const Json manifest = plan_tree(OneCell(options).study(name), "train", fs::current_path());
   const Store store = create_store(options.store);
   const int code = execute_manifest(manifest, store, options.json);
-  if (code == 0) write_artifact(manifest, store, options.out);
+  if (code == 0) write_artifact(manifest, store, options);
   return code;
 }
 
@@ -86,7 +136,9 @@ void add_train(CLI::App& parent, Action& action) {
                1'000'000'000);
   one_of(app->add_option("--dtype", options->dtype, "type of the frozen weights")->capture_default_str(),
          {"float32", "bfloat16"});
-  app->add_option("--device", options->device, "auto, cpu or cuda:0")->capture_default_str()->type_name("DEVICE");
+  app->add_option("--device", options->device, "auto (a GPU where there is one), cpu or cuda:0")
+      ->capture_default_str()
+      ->type_name("DEVICE");
   app->add_option("--out", options->out, "folder for artifact.safetensors")->required()->type_name("DIR");
   add_store(*app, options->store);
   app->add_flag("--json", options->json, "one JSON object an event on standard output");

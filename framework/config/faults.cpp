@@ -8,9 +8,23 @@
 #include "framework/core/text.h"
 
 namespace atelier {
+namespace {
+
+/// Without "methods.textreg.options: " (paths of files stay).
+std::string without_path(const std::string& found) {
+  const auto colon = found.find(": ");
+  return colon == std::string::npos || found.find_first_of(" /") < colon ? found : found.substr(colon + 2);
+}
+
+}  // namespace
+
+std::string place_text(const std::string& file, const SourcePosition& at) {
+  return at.override_text.empty() ? fmt::format("{}:{}:{}", file, at.line, at.column) : at.override_text;
+}
 
 void Faults::add(const SourcePosition& at, std::string found, std::string expected, std::string advice) {
-  const auto where = at.override_text.empty() ? fmt::format("{}:{}:{}", file_, at.line, at.column) : at.override_text;
+  const auto where = place_text(file_, at);
+  if (at.command) found = without_path(found);
   const bool known = std::ranges::any_of(
       faults_, [&](const Entry& entry) { return entry.fault.where == where && entry.fault.found == found; });
   if (known) return;

@@ -8,12 +8,17 @@
 
 namespace atelier {
 
-/// Where something was written: line and column from 1 (columns count characters), or the text of an override.
+/// Where something was written: line and column from 1 (columns count characters), or the text of an override or of an
+/// option of the command.
 struct SourcePosition {
   std::size_t line = 0;  ///< of an override: its place among them
   std::size_t column = 0;
   std::string override_text = {};  ///< "--set a.b"; empty for a place in the file
+  bool command = false;            ///< an option of the command: who gave it saw no file, and no key paths
 };
+
+/// "file:line:column", or the text of the override.
+[[nodiscard]] std::string place_text(const std::string& file, const SourcePosition& at);
 
 /// Every fault of one file, so that its reader is told all of them at once.
 class Faults {

@@ -37,8 +37,10 @@ class StudyReader {
     read_placement();
     read_preview();
     read_snapshot();
-    if (const auto* node = map_.get("keep")) word(*node, "keep", {"all", "small", "until_scored"}, study_.keep);
-    if (const auto* node = map_.get("tables")) read_tables(*node, study_, faults_);
+    if (const auto* node = map_.get("keep")) read_keep(*node);
+    if (const auto* node = map_.get("tables")) read_tables(*node, known_, study_, faults_);
+    if (const auto* node = map_.get("concepts")) check_class_labels(*node, study_, faults_);
+    check_sampler_settings(root_, known_, study_, faults_);
   }
 
  private:
@@ -121,7 +123,15 @@ class StudyReader {
     if (const auto* node = map_.get("sample_seed")) {
       study_.sample_seed = yaml_integer(*node, "sample_seed", 0, kMaxSeed, faults_).value_or(0);
     }
-    if (const auto* node = map_.get("size")) study_.size = yaml_integer(*node, "size", 8, 4096, faults_);
+    if (const auto* node = map_.get("size")) study_.size = read_size(*node, "size", faults_);
+  }
+
+  /// The words of a later version are known, so that nobody believes that something is removed.
+  void read_keep(const YamlNode& node) {
+    word(node, "keep", {"all", "small", "until_scored"}, study_.keep);
+    if (study_.keep == "all") return;
+    faults_.add(node.at, fmt::format("keep: \"{}\", which this version does not offer", study_.keep), "all",
+                "`atelier gc` removes what no study needs");
   }
 
   void read_placement() {
@@ -193,6 +203,18 @@ class StudyReader {
   Faults& faults_;
 };
 
+/// Throws when there are faults, those that are there already among them.
+void read_tree(const YamlNode& root, const Known& known, Study& study, Faults& faults) {
+  study.file = faults.file();
+  if (root.kind == YamlNode::Kind::map) {
+    StudyReader(root, known, study, faults).run();
+    static_cast<void>(expand_into(study, faults));
+  } else {
+    faults.add(root.at, describe(root), "a mapping with study, concepts and methods");
+  }
+  faults.raise();
+}
+
 }  // namespace
 
 bool check_word(const YamlNode& node, const std::string& path, const std::string& word,
@@ -200,6 +222,15 @@ bool check_word(const YamlNode& node, const std::string& path, const std::string
   if (std::ranges::count(words, word) > 0) return true;
   add_unknown(node.at, path + ":", word, words, faults);
   return false;
+}
+
+Study read_study(const YamlNode& root, const std::string& path, const Known& known) {
+  Faults faults(path);
+  Study study;
+  study.tree = yaml_json(root);
+  study.text = pretty_json(study.tree);
+  read_tree(root, known, study, faults);
+  return study;
 }
 
 Study read_study(const std::string& text, const std::string& path, const std::vector<std::string>& overrides,
@@ -210,17 +241,10 @@ Study read_study(const std::string& text, const std::string& path, const std::ve
   if (root.kind == YamlNode::Kind::null) root.at = {.line = 1, .column = 1};
   for (std::size_t i = 0; i < overrides.size(); ++i) apply_override(root, overrides[i], i, faults);
   Study study;
-  study.file = path;
   study.text = text;
   study.overrides = overrides;
   study.tree = yaml_json(root);
-  if (root.kind == YamlNode::Kind::map) {
-    StudyReader(root, known, study, faults).run();
-    static_cast<void>(expand_into(study, faults));
-  } else {
-    faults.add(root.at, describe(root), "a mapping with study, concepts and methods");
-  }
-  faults.raise();
+  read_tree(root, known, study, faults);
   return study;
 }
 

@@ -23,6 +23,12 @@ struct Known {
   std::vector<std::string> schedulers;
   /// Names of the settings of a protocol that a study may override; absent: any.
   std::function<std::vector<std::string>(const std::string& protocol)> protocol_settings;
+  /// Names of the scores of a protocol; absent: any.
+  std::function<std::vector<std::string>(const std::string& protocol)> scores;
+  /// The scheduler that a protocol samples with.
+  std::function<std::string(const std::string& protocol)> protocol_scheduler;
+  /// The settings that a scheduler takes from a study; absent: any.
+  std::function<std::vector<OptionSpec>(const std::string& scheduler)> scheduler_settings;
   std::vector<std::string> concept_sets;
   std::function<std::vector<std::string>(const std::string& set)> concepts;  ///< names, in the set's order
 };
@@ -49,9 +55,9 @@ struct StudyMethod {
   std::string base, preset;          ///< preset "": the first
   Json options = Json::object();     ///< chosen ones, flat
   std::map<std::string, SourcePosition> option_places;
-  std::string images;                ///< template of somebody else's pictures: "out/{concept}/{prompt}/{k}.png"
+  std::string images;  ///< template of somebody else's pictures: "out/{concept}/{prompt}/{k}.png"
   std::optional<StudySampler> sampler;
-  SourcePosition at, preset_at;
+  SourcePosition at, base_at, preset_at;
 };
 
 struct SweepValue {
@@ -71,7 +77,7 @@ struct SweepItem {
 };
 
 struct StudyEvaluation {
-  std::string name;      ///< in tables: "ti_code" of ti_code.clip_i; default: the protocol's id
+  std::string name;  ///< in tables: "ti_code" of ti_code.clip_i; default: the protocol's id
   std::string protocol;
   std::optional<std::int64_t> images;  ///< per prompt
   std::string prompts;                 ///< list id; "": the protocol's
@@ -83,7 +89,7 @@ struct StudyEvaluation {
 struct StudyPlacement {
   std::string device = "auto";  ///< auto, cpu, cuda, cuda:0,1
   std::string dtype = "float32";
-  std::int64_t threads = 0;     ///< for each worker; 0: the machine's cores shared among the slots
+  std::int64_t threads = 0;  ///< for each worker; 0: the machine's cores shared among the slots
 };
 
 struct StudyPreview {
@@ -131,8 +137,8 @@ struct Study {
 
 /// One cell of the sweep: what one run trains.
 struct Cell {
-  std::string label;   ///< of the method
-  std::string method;  ///< plugin; "" for somebody else's pictures
+  std::string label;                  ///< of the method
+  std::string method;                 ///< plugin; "" for somebody else's pictures
   std::string base, preset, subject;  ///< subject: the concept's name
   std::int64_t seed = 0;
   Json chosen = Json::object();    ///< method's options and the sweep's, flat
@@ -145,12 +151,15 @@ struct Cell {
 [[nodiscard]] Study read_study(const std::string& text, const std::string& path,
                                const std::vector<std::string>& overrides, const Known& known);
 
+/// The same for a tree that somebody built: faults name the places of its nodes.
+[[nodiscard]] Study read_study(const YamlNode& root, const std::string& path, const Known& known);
+
 /// Every cell, in order of methods, concepts, seeds and sweep items. Throws Error (usage) with every fault: unknown
 /// options, values they cannot have, options without effect, keys assigned twice, duplicates, an empty sweep.
 [[nodiscard]] std::vector<Cell> expand(const Study& study);
 
-/// The study with every default filled in, as a value; pretty_json of it is a study again (JSON is YAML) that expands to
-/// the same cells, in order of labels.
+/// The study with every default filled in, as a value; pretty_json of it is a study again (JSON is YAML) that expands
+/// to the same cells, in order of labels.
 [[nodiscard]] Json resolved_study(const Study& study);
 
 }  // namespace atelier

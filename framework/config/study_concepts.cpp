@@ -98,7 +98,7 @@ class ConceptReader {
     return made;
   }
 
-  /// `cat`, or {textreg: cat, default: animal}. Labels are checked once the methods are known.
+  /// `cat`, or {textreg: cat, default: animal}. See check_class_labels.
   std::map<std::string, std::string> words_of(const YamlNode& node, const std::string& path) {
     std::map<std::string, std::string> words;
     if (node.kind == YamlNode::Kind::map) {
@@ -178,6 +178,28 @@ class ConceptReader {
 };
 
 }  // namespace
+
+void check_class_labels(const YamlNode& concepts, const Study& study, Faults& faults) {
+  if (study.methods.empty()) return;
+  auto labels = method_labels(study);
+  labels.emplace_back("default");
+  const auto check = [&](const YamlNode& words, const std::string& path) {
+    for (const auto& entry : words.entries) {
+      if (std::ranges::count(labels, entry.key) == 0)
+        add_unknown(entry.at, path + ": no method", entry.key, labels, faults);
+    }
+  };
+  const auto check_list = [&](const YamlNode& list, const std::string& path) {
+    for (std::size_t i = 0; i < list.items.size(); ++i) {
+      if (const auto* words = list.items[i].find("class")) check(words->value, fmt::format("{}[{}].class", path, i));
+    }
+  };
+  check_list(concepts, "concepts");
+  if (const auto* list = concepts.find("list")) check_list(list->value, "concepts.list");
+  const auto* words = concepts.find("class");
+  if (words == nullptr) return;
+  for (const auto& entry : words->value.entries) check(entry.value, "concepts.class." + entry.key);
+}
 
 void read_concepts(const YamlNode& node, const Known& known, Study& study, Faults& faults) {
   ConceptReader reader(known, study, faults);

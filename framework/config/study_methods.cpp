@@ -68,6 +68,7 @@ class MethodReader {
     if (node == nullptr) {
       faults_.add(node_.at, path_ + ": no base", "base: a model's name or path, as sd15");
     } else {
+      made_.base_at = node->at;
       made_.base = yaml_text(*node, path_ + ".base", faults_).value_or("");
     }
   }
@@ -160,28 +161,6 @@ class MethodReader {
 };
 
 }  // namespace
-
-std::optional<StudySampler> read_sampler(const YamlNode& node, const std::string& path, const Known& known,
-                                         Faults& faults) {
-  const YamlMap map(node, path, {"scheduler", "steps", "guidance", "settings"}, faults);
-  if (node.kind != YamlNode::Kind::map) return std::nullopt;
-  StudySampler sampler;
-  if (const auto* value = map.get("scheduler")) {
-    const auto text = yaml_text(*value, map.path("scheduler"), faults);
-    if (text && check_word(*value, map.path("scheduler"), *text, known.schedulers, faults)) sampler.scheduler = *text;
-  }
-  if (const auto* value = map.get("steps")) sampler.steps = yaml_integer(*value, map.path("steps"), 1, 1000, faults);
-  if (const auto* value = map.get("guidance"))
-    sampler.guidance = yaml_number(*value, map.path("guidance"), 0.0, faults);
-  if (const auto* value = map.get("settings")) {
-    if (value->kind != YamlNode::Kind::map) {
-      faults.add(value->at, map.path("settings") + ": " + describe(*value), "a mapping of the scheduler's settings");
-    } else {
-      sampler.settings = yaml_json(*value);
-    }
-  }
-  return sampler;
-}
 
 void read_methods(const YamlNode& node, const Known& known, Study& study, Faults& faults) {
   if (node.kind != YamlNode::Kind::map || node.entries.empty()) {

@@ -10,9 +10,17 @@ void read_methods(const YamlNode& node, const Known& known, Study& study, Faults
 void read_sweep(const YamlNode& node, Study& study, Faults& faults);
 void read_checkpoints(const YamlNode& node, Study& study, Faults& faults);
 void read_evaluate(const YamlNode& node, const Known& known, Study& study, Faults& faults);
-void read_tables(const YamlNode& node, Study& study, Faults& faults);
+void read_tables(const YamlNode& node, const Known& known, Study& study, Faults& faults);
+/// The side of sampled pictures in pixels.
+[[nodiscard]] std::optional<std::int64_t> read_size(const YamlNode& node, const std::string& path, Faults& faults);
 [[nodiscard]] std::optional<StudySampler> read_sampler(const YamlNode& node, const std::string& path,
                                                        const Known& known, Faults& faults);
+
+// What needs the whole study to be read. `root` is its tree, `concepts` its node of that name.
+/// Labels of class words name methods.
+void check_class_labels(const YamlNode& concepts, const Study& study, Faults& faults);
+/// Settings of samplers are those of the schedulers that they reach.
+void check_sampler_settings(const YamlNode& root, const Known& known, const Study& study, Faults& faults);
 
 /// The cells, with all faults of the sweep added.
 [[nodiscard]] std::vector<Cell> expand_into(const Study& study, Faults& faults);

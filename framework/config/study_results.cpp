@@ -9,6 +9,9 @@
 namespace atelier {
 namespace {
 
+// Stable Diffusion's autoencoders make one latent of 8 × 8 pixels, and its networks halve latents three times.
+constexpr std::int64_t kSideStep = 8, kSmallestSide = 64, kLargestSide = 4096;
+
 void read_steps(const YamlNode& node, const std::string& path, const std::vector<std::string>& labels, Study& study,
                 Faults& faults) {
   if (node.kind != YamlNode::Kind::list || node.items.empty()) {
@@ -73,7 +76,7 @@ class EvaluationReader {
       } else if (key == "images") {
         made.images = yaml_integer(value, where, 1, 10000, faults_);
       } else if (key == "size") {
-        made.size = yaml_integer(value, where, 8, 4096, faults_);
+        made.size = read_size(value, where, faults_);
       } else if (key == "prompts") {
         read_prompts(value, where, made);
       } else if (key != "protocol") {
@@ -111,9 +114,10 @@ class EvaluationReader {
 
 class TableReader {
  public:
-  TableReader(const YamlNode& node, std::string path, const Study& study, Faults& faults)
+  TableReader(const YamlNode& node, std::string path, const Known& known, const Study& study, Faults& faults)
       : map_(node, std::move(path), {"rows", "columns", "over", "compare_to"}, faults),
         node_(node),
+        known_(known),
         study_(study),
         faults_(faults) {}
 
@@ -167,20 +171,48 @@ class TableReader {
       return;
     }
     table.columns = yaml_texts(*node, map_.path("columns"), faults_);
+    for (const auto& column : table.columns) check_column(column, place(*node, column));
+  }
+
+  void check_column(const std::string& column, const SourcePosition& at) {
     static const std::vector<std::string> own = {"seconds", "parameters", "bytes", "final_loss"};
-    std::vector<std::string> known;
-    for (const auto& evaluation : study_.evaluate) known.push_back(evaluation.name);
-    for (const auto& column : table.columns) {
-      if (std::ranges::count(own, column) > 0) continue;
-      const auto dot = column.find('.');
-      if (dot == std::string::npos || dot == 0 || dot + 1 == column.size()) {
-        faults_.add(place(*node, column), fmt::format("{}: \"{}\"", map_.path("columns"), column),
-                    "protocol.metric, or one of " + join(own));
-      } else if (std::ranges::count(known, column.substr(0, dot)) == 0) {
-        add_unknown(place(*node, column), map_.path("columns") + ": nothing evaluated as", column.substr(0, dot), known,
-                    faults_);
+    if (std::ranges::count(own, column) > 0) return;
+    const auto dot = column.rfind('.');
+    if (dot == std::string::npos || dot == 0 || dot + 1 == column.size()) {
+      faults_.add(at, fmt::format("{}: \"{}\"", map_.path("columns"), column),
+                  "protocol.metric, or one of " + join(own), column_advice(column, own));
+      return;
+    }
+    const auto name = column.substr(0, dot);
+    const auto evaluation = std::ranges::find(study_.evaluate, name, &StudyEvaluation::name);
+    if (evaluation == study_.evaluate.end()) {
+      std::vector<std::string> known;
+      for (const auto& each : study_.evaluate) known.push_back(each.name);
+      add_unknown(at, map_.path("columns") + ": nothing evaluated as", name, known, faults_);
+      return;
+    }
+    const auto scores = scores_of(*evaluation);
+    const auto score = column.substr(dot + 1);
+    if (scores.empty() || std::ranges::count(scores, score) > 0) return;
+    add_unknown(at, fmt::format("{}: {} has no score", map_.path("columns"), name), score, scores, faults_);
+  }
+
+  /// Empty: not known here.
+  std::vector<std::string> scores_of(const StudyEvaluation& evaluation) const {
+    return known_.scores && !evaluation.protocol.empty() ? known_.scores(evaluation.protocol)
+                                                         : std::vector<std::string>();
+  }
+
+  /// For a column without an evaluation: the score of that name, else a name like it.
+  std::string column_advice(const std::string& column, std::vector<std::string> names) const {
+    for (const auto& evaluation : study_.evaluate) {
+      for (const auto& score : scores_of(evaluation)) {
+        names.push_back(evaluation.name + "." + score);
+        if (score == column) return fmt::format("did you mean {}?", names.back());
       }
     }
+    const auto near = nearest(column, names);
+    return near.empty() ? "" : fmt::format("did you mean {}?", near);
   }
 
   void read_compare(StudyTable& table) {
@@ -192,11 +224,27 @@ class TableReader {
     const auto labels = method_labels(study_);
     if (find_method(study_, *text) == nullptr) {
       add_unknown(node->at, map_.path("compare_to") + ": no method", *text, labels, faults_);
+    } else if (std::ranges::count(table.over, std::string("checkpoint")) == 0 && !shares_checkpoint(*text)) {
+      faults_.add(node->at,
+                  fmt::format("{}: {} has several checkpoints, and no other method has one of them",
+                              map_.path("compare_to"), *text),
+                  "a common checkpoint, or a method with a single one", "rows are compared at the same checkpoint");
     }
+  }
+
+  /// Rows of a method with several checkpoints are compared with those of the same one.
+  bool shares_checkpoint(const std::string& label) const {
+    const auto own = study_.checkpoints.find(label);
+    if (own == study_.checkpoints.end() || own->second.size() < 2) return true;
+    return std::ranges::any_of(study_.checkpoints, [&](const auto& other) {
+      const auto common = [&](std::int64_t step) { return std::ranges::count(other.second, step) > 0; };
+      return other.first != label && std::ranges::any_of(own->second, common);
+    });
   }
 
   YamlMap map_;
   const YamlNode& node_;
+  const Known& known_;
   const Study& study_;
   Faults& faults_;
 };
@@ -243,13 +291,21 @@ void read_evaluate(const YamlNode& node, const Known& known, Study& study, Fault
   }
 }
 
-void read_tables(const YamlNode& node, Study& study, Faults& faults) {
+std::optional<std::int64_t> read_size(const YamlNode& node, const std::string& path, Faults& faults) {
+  const auto size = yaml_integer(node, path, kSmallestSide, kLargestSide, faults);
+  if (!size || *size % kSideStep == 0) return size;
+  faults.add(node.at, fmt::format("{}: {}", path, *size), fmt::format("a multiple of {}", kSideStep),
+             fmt::format("{} or {} are the nearest", *size - *size % kSideStep, *size - *size % kSideStep + kSideStep));
+  return std::nullopt;
+}
+
+void read_tables(const YamlNode& node, const Known& known, Study& study, Faults& faults) {
   if (node.kind != YamlNode::Kind::map) {
     faults.add(node.at, "tables: " + describe(node), "a mapping of names to tables");
     return;
   }
   for (const auto& entry : node.entries) {
-    study.tables[entry.key] = TableReader(entry.value, "tables." + entry.key, study, faults).read();
+    study.tables[entry.key] = TableReader(entry.value, "tables." + entry.key, known, study, faults).read();
   }
 }
 

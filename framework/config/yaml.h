@@ -41,10 +41,13 @@ struct YamlEntry {
 /// that names with dots work) or the number of a list's item, from 0. `ordinal`: its place among the overrides.
 void apply_override(YamlNode& root, const std::string& override_text, std::size_t ordinal, Faults& faults);
 
-/// The node by YAML 1.2's core schema, narrowed: true, false, null, decimal integers and reals (1e-4 is one); everything
-/// else is text, also yes, no, 010, 1_000, 0x1f, 1:30 and .inf.
+/// The node by YAML 1.2's core schema, narrowed: true, false, null, decimal integers and reals (1e-4 is one);
+/// everything else is text, also yes, no, 010, 1_000, 0x1f, 1:30 and .inf.
 [[nodiscard]] Json yaml_json(const YamlNode& node);
-/// What to write instead of a text that other YAML readers take for a boolean or number; "" where there is nothing to say.
+/// A value as a node, everything of it written at one place.
+[[nodiscard]] YamlNode yaml_node(const Json& value, const SourcePosition& at);
+/// What to write instead of a text that other YAML readers take for a boolean or number; "" where there is nothing to
+/// say.
 [[nodiscard]] std::string yaml_advice(const YamlNode& node);
 /// "the text \"x\"", "the number 3", "a list": for errors.
 [[nodiscard]] std::string describe(const YamlNode& node);

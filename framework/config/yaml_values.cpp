@@ -97,6 +97,23 @@ Json yaml_json(const YamlNode& node) {
   return nullptr;
 }
 
+YamlNode yaml_node(const Json& value, const SourcePosition& at) {
+  YamlNode node{.kind = YamlNode::Kind::scalar, .at = at, .text = "", .quoted = false, .items = {}, .entries = {}};
+  if (value.is_null()) {
+    node.kind = YamlNode::Kind::null;
+  } else if (value.is_array()) {
+    node.kind = YamlNode::Kind::list;
+    for (const auto& item : value) node.items.push_back(yaml_node(item, at));
+  } else if (value.is_object()) {
+    node.kind = YamlNode::Kind::map;
+    for (const auto& [key, item] : value.items()) node.entries.push_back({key, at, yaml_node(item, at)});
+  } else {
+    node.quoted = value.is_string();
+    node.text = node.quoted ? value.get<std::string>() : value.dump();
+  }
+  return node;
+}
+
 std::string yaml_advice(const YamlNode& node) {
   if (node.kind != YamlNode::Kind::scalar) return "";
   const auto json = scalar_json(node);

@@ -190,6 +190,7 @@ bool is_done(const Json& job, const Store& store) {
 
 ExecuteResult execute(const Json& manifest, const Store& store, const std::filesystem::path& worker,
                       ExecuteObserver& observer) {
+  const auto use = store.lock_for_use();  // what counts as done now must be there at the end
   return Execution(manifest, store, worker, observer).run();
 }
 

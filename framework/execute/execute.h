@@ -42,6 +42,7 @@ class ExecuteObserver {
 /// Does what a manifest's jobs ask for that is not in the store yet, one after the other, in one worker process that
 /// keeps the base model. A failed job fails the runs that need it and no others; a worker that dies fails the job it
 /// was at and is started anew. SIGINT and SIGTERM let the worker save its training and end the call with `interrupted`.
+/// Holds the store's lock of use from before it looks what is there to its end, so that `gc` removes nothing meanwhile.
 /// `worker`: the program atelier-worker. Throws Error when no worker can be started at all.
 [[nodiscard]] ExecuteResult execute(const Json& manifest, const Store& store, const std::filesystem::path& worker,
                                     ExecuteObserver& observer);

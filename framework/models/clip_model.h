@@ -19,6 +19,8 @@ class ClipModel {
 
   [[nodiscard]] const ClipText& text() const { return text_; }
   [[nodiscard]] const ClipVision& vision() const { return vision_; }
+  [[nodiscard]] ClipText& text() { return text_; }
+  [[nodiscard]] ClipVision& vision() { return vision_; }
 
  private:
   ClipText text_;

@@ -5,16 +5,12 @@
 
 #include "framework/plan/concept.h"
 #include "framework/plan/manifest_builder.h"
+#include "framework/plan/sampler_settings.h"
+#include "framework/store/evaluations.h"
 #include "framework/store/store.h"
 
 namespace atelier {
 namespace {
-
-const std::vector<std::string>& schedulers() {
-  static const std::vector<std::string> names{"ddim", "ddpm", "dpmpp_2m", "dpmpp_2m_karras", "euler", "euler_ancestral",
-                                              "lcm",  "pndm", "unipc"};
-  return names;
-}
 
 bool there(const Json& output, const Store* store) {
   return store != nullptr && store->has(output.at("key").get_ref<const std::string&>());
@@ -48,8 +44,13 @@ Known known_words(const PluginCatalog& plugins, const PromptCatalog& prompts) {
   };
   known.protocols = protocol_ids();
   known.prompt_lists = prompts.ids();
-  known.schedulers = schedulers();
+  known.schedulers = sampler_schedulers();
+  known.scheduler_settings = sampler_settings;
   known.protocol_settings = [](const std::string& id) { return scoring_settings(read_protocol(id)); };
+  known.scores = [](const std::string& id) { return all_scores(id, read_protocol(id).scoring); };
+  known.protocol_scheduler = [](const std::string& id) {
+    return read_protocol(id).pictures.at("sampler").at("scheduler").get<std::string>();
+  };
   known.concept_sets = {"concepts39", "dreambench"};
   known.concepts = [](const std::string& set) {
     std::vector<std::string> names;

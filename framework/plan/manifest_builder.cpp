@@ -62,6 +62,9 @@ Json ManifestBuilder::build() {
   if (!study_.evaluate.empty()) {
     for (const auto& base : bases) add_anchors(base);
   }
+  Json resolved = resolved_study(study_);
+  resolved["placement"]["device"] = device_;  // "auto" and 0 are others on another machine, and so are the keys
+  resolved["placement"]["threads"] = threads_;
   Json tables = Json::object();
   for (const auto& [name, table] : study_.tables) {
     tables[name] = {
@@ -71,7 +74,12 @@ Json ManifestBuilder::build() {
           {"study", study_.name},
           {"yaml", study_.text},
           {"overrides", study_.overrides},
-          {"resolved", resolved_study(study_)},
+          {"resolved", resolved},
+          {"placement",
+           {{"device", device_},
+            {"asked", study_.placement.device},
+            {"dtype", study_.placement.dtype},
+            {"threads", threads_}}},
           {"runs", runs_},
           {"jobs", jobs_},
           {"protocols", protocols_},
@@ -84,7 +92,7 @@ void ManifestBuilder::read_concepts() {
   if (!study_.concept_set.empty()) {
     for (auto& entry : read_concept_set(study_.concept_set)) known[entry.name] = std::move(entry.facts);
   }
-  std::string faults;
+  Faults faults(study_.file);
   for (const StudyConcept& entry : study_.concepts) {
     const fs::path place = entry.path.empty() ? resolved(study_.root, sources_.folder) / entry.name
                                               : resolved(entry.path, sources_.folder);
@@ -94,15 +102,10 @@ void ManifestBuilder::read_concepts() {
       read.photos = read.folder.used_photos();
       concepts_.emplace(entry.name, std::move(read));
     } catch (const Error& error) {
-      faults += fmt::format("{}{}", faults.empty() ? "" : "; ", error.what());
+      faults.add(entry.at, error.what(), "", "`atelier concepts check` looks at a folder of concepts");
     }
   }
-  if (faults.empty()) return;
-  throw Error({.where = study_.file,
-               .found = faults,
-               .expected = "",
-               .advice = "`atelier concepts check` looks at a folder of concepts"},
-              ErrorKind::usage);
+  faults.raise();
 }
 
 Json ManifestBuilder::subject_of(const Cell& cell) const {
@@ -121,22 +124,23 @@ Json ManifestBuilder::subject_of(const Cell& cell) const {
           {"kind", kind.empty() ? "object" : kind}};
 }
 
+void ManifestBuilder::change_sampler(Json& sampler, const std::optional<StudySampler>& chosen) {
+  if (!chosen) return;
+  if (chosen->scheduler && *chosen->scheduler != sampler["scheduler"]) sampler["settings"] = Json::object();
+  if (chosen->scheduler) sampler["scheduler"] = *chosen->scheduler;
+  if (chosen->steps) sampler["steps"] = *chosen->steps;
+  if (chosen->guidance) sampler["guidance"] = *chosen->guidance;
+  sampler["settings"].update(chosen->settings);
+}
+
 Json ManifestBuilder::sampler_of(const Cell& cell, const MethodSpec& spec) const {
   Json sampler{{"scheduler", spec.sampler.scheduler},
                {"steps", spec.sampler.steps},
                {"guidance", spec.sampler.guidance},
                {"settings", spec.sampler.settings}};
   const auto entry = std::ranges::find(study_.methods, cell.label, &StudyMethod::label);
-  const auto apply = [&](const std::optional<StudySampler>& chosen) {
-    if (!chosen) return;
-    if (chosen->scheduler && *chosen->scheduler != sampler["scheduler"]) sampler["settings"] = Json::object();
-    if (chosen->scheduler) sampler["scheduler"] = *chosen->scheduler;
-    if (chosen->steps) sampler["steps"] = *chosen->steps;
-    if (chosen->guidance) sampler["guidance"] = *chosen->guidance;
-    sampler["settings"].update(chosen->settings);
-  };
-  apply(study_.sampler);
-  apply(entry->sampler);
+  change_sampler(sampler, study_.sampler);
+  change_sampler(sampler, entry->sampler);
   return sampler;
 }
 
@@ -164,7 +168,7 @@ void ManifestBuilder::add_cell(const Cell& cell) {
     model.label = cell.label;
     model.method = cell.method;
     model.plugin = &plugin;
-    model.base = &sources_.models.base(resolved_model(cell.base));
+    model.base = &base_of(*std::ranges::find(study_.methods, cell.label, &StudyMethod::label));
     model.options = opened_options(cell, plugin.method);
     model.subject = subject_of(cell);
     const PhraseRule& rule = phrase_rule(plugin.method, cell.options);
@@ -184,6 +188,14 @@ void ManifestBuilder::add_cell(const Cell& cell) {
              {"row", row_of(cell)},
              {"train_jobs", jobs}};
     add_run(model, cell.subject, std::move(run));
+  }
+}
+
+const PlannedBase& ManifestBuilder::base_of(const StudyMethod& method) const {
+  try {
+    return sources_.models.base(resolved_model(method.base));
+  } catch (const Error& error) {
+    throw Error({.where = place_text(study_.file, method.base_at), .found = error.what()}, error.kind());
   }
 }
 
@@ -214,6 +226,7 @@ void ManifestBuilder::add_run(const PlannedModel& model, const std::string& subj
   run["id"] = id;
   const auto training = run["train_jobs"].get<std::vector<std::int64_t>>();
   run.erase("train_jobs");
+  run["artifacts"] = model.artifacts;
   for (const std::int64_t each : training) use(each, id);
   runs_.push_back(std::move(run));
   const auto needs = model.train_job < 0 ? std::vector<std::int64_t>{} : std::vector<std::int64_t>{model.train_job};

@@ -23,9 +23,10 @@ struct PlannedModel {
   const PluginDescription* plugin = nullptr;
   const PlannedBase* base = nullptr;
   Json options = Json::object();
-  Json subject;   ///< name, class_word, initializer, kind
-  Json artifact;  ///< train key, null for the base model
-  Json numerics;  ///< of the stage that made it
+  Json subject;                    ///< name, class_word, initializer, kind
+  Json artifact;                   ///< train key, null for the base model
+  Json artifacts = Json::array();  ///< the train keys of all stages that lead to it, the last one its own
+  Json numerics;                   ///< of the stage that made it
   std::int64_t train_job = -1;
   std::string phrase, base_phrase;
   Json sampler;  ///< null: the protocol's
@@ -50,14 +51,20 @@ class ManifestBuilder {
                          const std::vector<std::int64_t>& needs);
   std::string train_output(std::int64_t job, const TrainIngredients& in, std::int64_t step);
   [[nodiscard]] Json read_options(const PlannedModel& model, const StageSpec& stage) const;
+  [[nodiscard]] std::string file_digest(const PlannedModel& model, const std::string& option,
+                                        const std::string& file) const;
   void evaluate(const PlannedModel& model, const std::string& subject, const StudyEvaluation& evaluation,
                 const std::string& run, const std::vector<std::int64_t>& needs);
   [[nodiscard]] Json common_job(const PlannedModel& model) const;
   [[nodiscard]] Json subject_of(const Cell& cell) const;
   /// A path beside the study where there is one, else the name as it is.
   [[nodiscard]] std::string resolved_model(const std::string& name) const;
+  /// Throws Error with the place of the method's base where it cannot be used.
+  [[nodiscard]] const PlannedBase& base_of(const StudyMethod& method) const;
   [[nodiscard]] Json checkpoints_of(const Cell& cell, std::int64_t total) const;
   [[nodiscard]] Json sampler_of(const Cell& cell, const MethodSpec& spec) const;
+  /// What is chosen replaces; another scheduler loses the settings of the one before.
+  static void change_sampler(Json& sampler, const std::optional<StudySampler>& chosen);
   [[nodiscard]] Json protocol_settings(const StudyEvaluation& evaluation);
   [[nodiscard]] const ProtocolSpec& protocol(const std::string& id);
   /// N of the first `count` pictures of a template.

@@ -13,6 +13,13 @@ struct PromptPlace {
   std::string id, text, role;
 };
 
+/// Evaluations share pictures, and scores where they ask for the same: an output names all that it serves.
+void serve(Json& outputs, const std::string& key, const std::string& evaluation) {
+  const auto output = std::ranges::find_if(outputs, [&](const Json& each) { return each.at("key") == key; });
+  Json& names = (*output)["evaluations"];
+  if (std::ranges::find(names, Json(evaluation)) == names.end()) names.push_back(evaluation);
+}
+
 std::vector<PromptPlace> prompts_of(const PromptCatalog& catalog, const Json& lists) {
   std::vector<PromptPlace> prompts;
   for (const Json& entry : lists) {
@@ -57,6 +64,7 @@ Json ManifestBuilder::protocol_settings(const StudyEvaluation& evaluation) {
                  fmt::format("{}: evaluate {}", study_.file, evaluation.name));
   settings["changed"] = {{"images_per_prompt", evaluation.images ? Json(*evaluation.images) : Json()},
                          {"prompts", evaluation.prompts.empty() ? Json() : Json(evaluation.prompts)},
+                         {"size", evaluation.size ? Json(*evaluation.size) : Json()},
                          {"settings", evaluation.overrides}};
   return settings;
 }
@@ -95,12 +103,7 @@ void ManifestBuilder::evaluate(const PlannedModel& model, const std::string& sub
   in.size = evaluation.size.value_or(study_.size.value_or(model.base->size));
   in.batch = pictures.at("batch").get<std::int64_t>();
   in.numerics_class = numerics_class_;
-  if (study_.sampler && model.sampler.is_null()) {  // one common sampler holds for the anchors too
-    if (study_.sampler->scheduler) in.sampler["scheduler"] = *study_.sampler->scheduler;
-    if (study_.sampler->steps) in.sampler["steps"] = *study_.sampler->steps;
-    if (study_.sampler->guidance) in.sampler["guidance"] = *study_.sampler->guidance;
-    in.sampler["settings"].update(study_.sampler->settings);
-  }
+  if (model.sampler.is_null()) change_sampler(in.sampler, study_.sampler);  // a common one holds for the anchors too
 
   Json content = common_job(model);
   content["artifact"] = in.artifact;
@@ -135,6 +138,7 @@ void ManifestBuilder::evaluate(const PlannedModel& model, const std::string& sub
                          {"base_text", prompt.base},
                          {"seeds", prompt.seeds}});
     }
+    serve(outputs, key, evaluation.name);
     sets.push_back({{"prompt_id", place.id}, {"text", place.text}, {"role", place.role}, {"key", key}});
     described.push_back({{"prompt", place.id}, {"text", place.text}, {"role", place.role}, {"images", key}});
   }
@@ -164,8 +168,8 @@ void ManifestBuilder::evaluate(const PlannedModel& model, const std::string& sub
   score["references"] = references;
   score["sets"] = sets;
   Json& scored = job(key, "score", {sample_job}, model.base->digest, score);
-  if (scored.at("outputs").empty())
-    scored["outputs"].push_back({{"key", key}, {"description", description}, {"protocol", evaluation.name}});
+  if (scored.at("outputs").empty()) scored["outputs"].push_back({{"key", key}, {"description", description}});
+  serve(scored["outputs"], key, evaluation.name);
   use(scored.at("id").get<std::int64_t>(), run);
   Json record = settings;
   record["encoders"] = encoder_digests;

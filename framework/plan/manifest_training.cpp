@@ -32,17 +32,30 @@ Json ManifestBuilder::read_options(const PlannedModel& model, const StageSpec& s
     const Json& value = model.options.at(name);
     const OptionSpec* option = find_option(model.plugin->method, name);
     const bool file = option != nullptr && option->type == OptionType::file && value.is_string();
-    read[name] = file ? Json{{"sha256", sources_.digests.digest(value.get<std::string>())}} : value;
+    read[name] = file ? Json{{"sha256", file_digest(model, name, value.get<std::string>())}} : value;
   }
   return read;
+}
+
+std::string ManifestBuilder::file_digest(const PlannedModel& model, const std::string& option,
+                                         const std::string& file) const {
+  try {
+    return sources_.digests.digest(file);
+  } catch (const Error& error) {
+    const auto& places = std::ranges::find(study_.methods, model.label, &StudyMethod::label)->option_places;
+    const auto place = places.find(option);
+    if (place == places.end()) throw;  // a sweep's
+    throw Error({.where = place_text(study_.file, place->second), .found = error.what()}, ErrorKind::usage);
+  }
 }
 
 TrainIngredients ManifestBuilder::ingredients(const PlannedModel& model, const Cell& cell, std::size_t stage,
                                               const Json& inputs, std::int64_t steps) const {
   const StageSpec& spec = model.plugin->method.stages.at(stage);
   if (!spec.class_images_when.empty() && hold(spec.class_images_when, model.options)) {
-    throw Error({.where = fmt::format("{}: methods.{}", study_.file, cell.label),
-                 .found = "options that need images of the class",
+    const auto& method = *std::ranges::find(study_.methods, cell.label, &StudyMethod::label);
+    throw Error({.where = place_text(study_.file, method.at),
+                 .found = fmt::format("{}: options that need images of the class", cell.label),
                  .expected = "a method without prior preservation",
                  .advice = "studies of this version make no class images; switch with_prior_preservation off"},
                 ErrorKind::usage);
@@ -123,6 +136,7 @@ void ManifestBuilder::plan_training(PlannedModel& model, const Cell& cell, std::
     published[stage.name] = {key, index};
     jobs.push_back(index);
     model.artifact = key;
+    model.artifacts.push_back(key);
     model.numerics = stage.numerics;
     model.train_job = index;
     before += steps;

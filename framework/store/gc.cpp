@@ -165,7 +165,7 @@ GcReport collect_garbage(const Store& store, bool dry_run) {
   if (lock) return Collection(store, false).report();
   throw Error({.where = store.root().string(),
                .found = "another process works in this store",
-               .expected = "nobody holding the lock of a key while things are removed",
+               .expected = "no run and no worker while things are removed",
                .advice = "call again when it has ended; --dry-run works meanwhile"});
 }
 

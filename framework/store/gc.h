@@ -22,8 +22,8 @@ struct GcReport {
 /// temporaries that dead processes left. Whoever wants a study's results gone removes its file in manifests/ first.
 /// Spools stay. With `dry_run` nothing is removed or locked; the report says what would be.
 ///
-/// Throws Error, and removes nothing, while another process holds the lock of a key, and when a manifest or the record
-/// of a key that is needed cannot be read: what it leads to is then unknown.
+/// Throws Error, and removes nothing, while another process holds the lock of a key or of use, and when a manifest or
+/// the record of a key that is needed cannot be read: what it leads to is then unknown.
 GcReport collect_garbage(const Store& store, bool dry_run);
 
 }  // namespace atelier

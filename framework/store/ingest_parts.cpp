@@ -5,6 +5,7 @@
 #include "framework/core/atomic_file.h"
 #include "framework/core/digest.h"
 #include "framework/core/error.h"
+#include "framework/store/evaluations.h"
 
 namespace atelier {
 namespace {
@@ -21,27 +22,26 @@ void ingest_runs(Database& database, const std::string& digest, const Json& mani
         {digest, text_of(text_member(run, "id")), position++, text_member(run, "method"), text_member(run, "concept"),
          integer_member(run, "seed"), integer_member(run, "checkpoint"), text_member(run, "preset"),
          text_member(run, "label"), json_member(run, "options"), json_member(run, "row")});
+    for (const auto& key : list_member(run, "artifacts")) {
+      if (!key.is_string()) continue;
+      database.run("INSERT OR IGNORE INTO run_artifact VALUES (?, ?, ?)",
+                   {digest, text_of(text_member(run, "id")), key.get<std::string>()});
+    }
   }
-}
-
-/// A score's protocol stands in the job, or in the output's description.
-Value protocol_of(const Json& job, const Json& output) {
-  for (const Json& place : {object_member(output, "description"), object_member(job, "job"), job}) {
-    const auto id = text_member(object_member(place, "protocol"), "id");
-    if (!text_of(id).empty()) return id;
-    if (!text_of(text_member(place, "protocol")).empty()) return text_member(place, "protocol");
-  }
-  return {};
 }
 
 void ingest_outputs(Database& database, const std::string& digest, const Json& job) {
+  const Value id = integer_of(integer_member(job, "id"));
   std::int64_t position = 0;
   for (const auto& output : list_member(job, "outputs")) {
     const auto seeds = list_member(output, "seeds");
-    database.run("INSERT OR REPLACE INTO stage_output VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                 {digest, integer_of(integer_member(job, "id")), position++, text_of(text_member(output, "key")),
-                  integer_member(output, "step"), text_member(output, "prompt_id"), protocol_of(job, output),
+    const Value key = text_of(text_member(output, "key"));
+    database.run("INSERT OR REPLACE INTO stage_output VALUES (?, ?, ?, ?, ?, ?, ?)",
+                 {digest, id, position++, key, integer_member(output, "step"), text_member(output, "prompt_id"),
                   seeds.empty() ? Value() : integer(seeds.size())});
+    for (const auto& name : evaluations_of(job, output)) {
+      database.run("INSERT OR IGNORE INTO stage_evaluation VALUES (?, ?, ?, ?)", {digest, id, key, name});
+    }
   }
 }
 
@@ -130,7 +130,7 @@ void ingest_attempt(Database& database, const Json& event) {
 }  // namespace
 
 void forget_manifest(Database& database, const std::string& digest) {
-  for (const char* table : {"study", "run", "stage", "stage_output", "stage_run"}) {
+  for (const char* table : {"study", "run", "run_artifact", "stage", "stage_output", "stage_evaluation", "stage_run"}) {
     database.run(std::string("DELETE FROM ") + table + " WHERE manifest = ?", {digest});
   }
 }

@@ -113,15 +113,30 @@ std::vector<FailureInfo> failures_of(Index& index, const std::string& manifest) 
 }
 
 std::vector<ArtifactInfo> artifacts_of(Index& index, const std::string& manifest, const std::string& run) {
+  // A manifest of an earlier version tells no run's own artifacts: all of its jobs' count.
+  constexpr const char* kArtifacts =
+      "SELECT s.job, s.kind, o.key, a.object, a.summary, o.prompt, o.step, a.divergent,"
+      " s.kind <> 'train' OR EXISTS (SELECT 1 FROM run_artifact u WHERE u.manifest = r.manifest AND u.run = r.run AND"
+      " u.key = o.key) OR NOT EXISTS (SELECT 1 FROM run_artifact u WHERE u.manifest = r.manifest AND u.run = r.run)"
+      " FROM stage_run r JOIN stage s USING (manifest, job) JOIN stage_output o USING (manifest, job)"
+      " LEFT JOIN artifact a ON a.key = o.key WHERE r.manifest = ? AND r.run = ? ORDER BY s.job, o.position";
   std::vector<ArtifactInfo> artifacts;
-  for (const auto& row : index.query("SELECT s.job, s.kind, o.key, a.object, a.summary, o.prompt, o.protocol, o.step, "
-                                     "a.divergent FROM stage_run r"
-                                     " JOIN stage s USING (manifest, job) JOIN stage_output o USING (manifest, job) "
-                                     "LEFT JOIN artifact a ON a.key = o.key"
-                                     " WHERE r.manifest = ? AND r.run = ? ORDER BY s.job, o.position",
-                                     {manifest, run})) {
-    artifacts.push_back({integer_of(row[0]), text_of(row[1]), text_of(row[2]), text_of(row[3]), text_of(row[4]),
-                         text_of(row[5]), text_of(row[6]), optional_integer(row[7]), text_of(row[8]).size() > 2});
+  for (const auto& row : index.query(kArtifacts, {manifest, run})) {
+    artifacts.push_back({.job = integer_of(row[0]),
+                         .kind = text_of(row[1]),
+                         .key = text_of(row[2]),
+                         .object = text_of(row[3]),
+                         .summary = text_of(row[4]),
+                         .prompt = text_of(row[5]),
+                         .evaluations = {},
+                         .step = optional_integer(row[6]),
+                         .divergent = text_of(row[7]).size() > 2,
+                         .own = integer_of(row[8]) != 0});
+    for (const auto& name : index.query(
+             "SELECT evaluation FROM stage_evaluation WHERE manifest = ? AND job = ? AND key = ? ORDER BY evaluation",
+             {manifest, row[0], row[2]})) {
+      artifacts.back().evaluations.push_back(text_of(name[0]));
+    }
   }
   return artifacts;
 }

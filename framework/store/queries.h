@@ -29,9 +29,11 @@ struct FailureInfo {
 };
 struct ArtifactInfo {
   std::int64_t job = 0;
-  std::string kind, key, object, summary, prompt, protocol;  ///< `object` empty: not there yet
+  std::string kind, key, object, summary, prompt;  ///< `object` empty: not there yet
+  std::vector<std::string> evaluations;            ///< that the pictures or scores are for, by name
   std::optional<std::int64_t> step;
   bool divergent = false;
+  bool own = true;  ///< false: another checkpoint's, trained by a job that serves both
 };
 struct LogLine {
   std::string at, attempt, level, text;

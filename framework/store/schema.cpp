@@ -11,10 +11,12 @@ CREATE TABLE study (manifest TEXT PRIMARY KEY, study TEXT NOT NULL, yaml TEXT, o
 CREATE TABLE study_use (spool TEXT, n INTEGER, manifest TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (spool, n)) STRICT, WITHOUT ROWID;
 CREATE TABLE run (manifest TEXT, run TEXT, position INTEGER NOT NULL, method TEXT, concept TEXT, seed INTEGER, checkpoint INTEGER,
   preset TEXT, label TEXT, options TEXT, row TEXT, PRIMARY KEY (manifest, run)) STRICT, WITHOUT ROWID;
+CREATE TABLE run_artifact (manifest TEXT, run TEXT, key TEXT, PRIMARY KEY (manifest, run, key)) STRICT, WITHOUT ROWID;
 CREATE TABLE stage (manifest TEXT, job INTEGER, kind TEXT, needs TEXT, base TEXT, PRIMARY KEY (manifest, job)) STRICT, WITHOUT ROWID;
-CREATE TABLE stage_output (manifest TEXT, job INTEGER, position INTEGER, key TEXT NOT NULL, step INTEGER, prompt TEXT, protocol TEXT,
+CREATE TABLE stage_output (manifest TEXT, job INTEGER, position INTEGER, key TEXT NOT NULL, step INTEGER, prompt TEXT,
   expected_images INTEGER, PRIMARY KEY (manifest, job, position)) STRICT, WITHOUT ROWID;
 CREATE INDEX stage_output_key ON stage_output (key);
+CREATE TABLE stage_evaluation (manifest TEXT, job INTEGER, key TEXT, evaluation TEXT, PRIMARY KEY (manifest, job, key, evaluation)) STRICT, WITHOUT ROWID;
 CREATE TABLE stage_run (manifest TEXT, run TEXT, job INTEGER, PRIMARY KEY (manifest, run, job)) STRICT, WITHOUT ROWID;
 CREATE INDEX stage_run_job ON stage_run (manifest, job);
 )sql";

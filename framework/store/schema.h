@@ -10,13 +10,13 @@
 namespace atelier {
 
 inline constexpr std::int64_t kIndexApplication = 0x41544c52;  // "ATLR"
-inline constexpr std::int64_t kIndexVersion = 2;  // raise with every change of the tables or of what is put into them
+inline constexpr std::int64_t kIndexVersion = 3;  // raise with every change of the tables or of what is put into them
 
 /// The tables whose content is the same however it was ingested, in the order of the dump.
-inline constexpr std::array<std::string_view, 19> kContentTables{
-    "study",        "study_use",   "run",        "stage",     "stage_output", "stage_run", "attempt",
-    "attempt_key",  "attempt_end", "published",  "event",     "artifact",     "image",     "score",
-    "scored_image", "pair_score",  "text_score", "set_score", "anchor"};
+inline constexpr std::array<std::string_view, 21> kContentTables{
+    "study",     "study_use", "run",          "run_artifact", "stage",      "stage_output", "stage_evaluation",
+    "stage_run", "attempt",   "attempt_key",  "attempt_end",  "published",  "event",        "artifact",
+    "image",     "score",     "scored_image", "pair_score",   "text_score", "set_score",    "anchor"};
 
 void create_schema(Database& database);
 /// Whether the file was made by this version of the program.

@@ -153,6 +153,8 @@ std::optional<KeyLock> Store::lock(std::string_view key, bool wait) const {
   return KeyLock(std::move(file), std::move(use));
 }
 
+KeyLock Store::lock_for_use() const { return {{}, lock_file(use_lock_path(), true, LockMode::shared)}; }
+
 std::optional<KeyLock> Store::lock_against_use() const {
   auto use = lock_file(use_lock_path(), false);
   if (!use) return std::nullopt;

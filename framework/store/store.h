@@ -62,7 +62,11 @@ class Store {
   bool publish(const KeyRecord& record) const;
   /// Waits; `nullopt` with `wait == false` when another process holds it, or removes things from the store.
   [[nodiscard]] std::optional<KeyLock> lock(std::string_view key, bool wait) const;
-  /// For who removes things: as long as it is held, nobody gets the lock of a key. `nullopt` when somebody has one.
+  /// For who counts on what is there: as long as it is held, nothing is removed. Many may hold it. Waits while somebody
+  /// removes things.
+  [[nodiscard]] KeyLock lock_for_use() const;
+  /// For who removes things: as long as it is held, nobody gets the lock of a key or of use. `nullopt` when somebody
+  /// has one.
   [[nodiscard]] std::optional<KeyLock> lock_against_use() const;
 
   // Work in progress.

@@ -25,6 +25,12 @@ void set_threads(std::optional<std::int64_t> threads) {
   at::set_num_threads(threads ? static_cast<int>(*threads) : usable_cores());
 }
 
+void use_exact_arithmetic() {
+  auto& context = at::globalContext();
+  context.setAllowTF32CuDNN(false);
+  context.setDeterministicCuDNN(true);
+}
+
 void require_device(c10::Device device) {
   if (device.is_cpu()) return;
   const auto& libraries = open_cuda_libraries();

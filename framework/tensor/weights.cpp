@@ -30,9 +30,15 @@ Weights::Weights(std::string where, TensorMap tensors, Placement placement)
   file_.path = std::move(where);
 }
 
+Weights::Weights(std::string where, TensorMap tensors, WeightMaker make, Placement placement)
+    : Weights(std::move(where), std::move(tensors), placement) {
+  make_ = std::move(make);
+}
+
 Tensor Weights::take(const std::string& name, at::IntArrayRef shape) {
   taken_.insert(name);
   if (!has(name)) {
+    if (make_) return make_(name, shape);
     missing_.push_back(name);
     return {};
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <set>
 #include <span>
 #include <string>
@@ -11,6 +12,10 @@
 
 namespace atelier {
 
+/// Makes the tensor of a name: what an untrained network starts from. On the placement's device; its type is the
+/// maker's choice (float32 for what is to be trained).
+using WeightMaker = std::function<Tensor(const std::string& name, at::IntArrayRef shape)>;
+
 /// The tensors of one component while a model is built from them: each is taken once by name, with the shape the
 /// architecture wants. check() then reports all that was missing, mis-shaped or left over, in one error.
 class Weights {
@@ -19,6 +24,9 @@ class Weights {
   Weights(TensorFile file, Placement placement);
   /// From tensors that are at the placement already and are shared with others: a base. `where` names them in errors.
   Weights(std::string where, TensorMap tensors, Placement placement);
+  /// The same, and what is not among `tensors` is made when it is asked for: a network to be trained, or the part of one
+  /// that is. has() tells of `tensors` alone.
+  Weights(std::string where, TensorMap tensors, WeightMaker make, Placement placement);
 
   /// The tensor `name`, moved to the placement. Where it is missing or has another shape, the fault is remembered and
   /// an undefined tensor returned. [c, c, 1, 1] and [c, c] are accepted for each other.
@@ -44,6 +52,7 @@ class Weights {
 
   TensorFile file_;
   TensorMap tensors_;
+  WeightMaker make_;  // empty: what is missing is a fault
   Placement placement_;
   std::set<std::string> taken_;
   std::vector<std::string> missing_;

@@ -42,6 +42,12 @@ void run_export_files(const Job& job) {
   std::size_t written = 0;
   for (const Json& item : *items) written += export_item(Job(item), bases);
   fmt::print("{} files written below {}\n", written, job.text("out"));
+  if (const auto missing = job.optional_integer("missing").value_or(0); missing > 0) {
+    throw Error({.where = "export",
+                 .found = fmt::format("{} runs that are not trained yet", missing),
+                 .expected = "an artifact of every run",
+                 .advice = "`atelier status` says which; the others are written"});
+  }
 }
 
 }  // namespace atelier::worker

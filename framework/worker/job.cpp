@@ -91,7 +91,9 @@ Placement Job::placement() const {
 }
 
 const std::map<std::string, JobHandler>& job_handlers() {
-  static const std::map<std::string, JobHandler> handlers{{"export.files", run_export_files},
+  static const std::map<std::string, JobHandler> handlers{{"base.measure", run_base_measure},
+                                                          {"base.train", run_base_train},
+                                                          {"export.files", run_export_files},
                                                           {"probe.component", run_probe_component},
                                                           {"probe.method", run_probe_method},
                                                           {"probe.scheduler", run_probe_scheduler},

@@ -36,6 +36,8 @@ class Job {
 
 using JobHandler = void (*)(const Job&);
 
+void run_base_measure(const Job& job);
+void run_base_train(const Job& job);
 void run_export_files(const Job& job);
 void run_probe_component(const Job& job);
 void run_probe_method(const Job& job);

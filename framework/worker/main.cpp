@@ -53,6 +53,7 @@ int main(int argc, char** argv) {
   using namespace atelier;
   // Before any call into ATen: it asks once for its CUDA hooks and remembers the answer for the life of the process.
   open_cuda_libraries();
+  use_exact_arithmetic();
   const std::string_view mode = argc > 1 ? argv[1] : "";
   const bool serve = argc == 2 && mode == "--serve";
   if (!serve && (argc != 3 || mode != "--job")) return worker::usage();

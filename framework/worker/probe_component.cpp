@@ -10,6 +10,7 @@
 #include "framework/formats/checkpoint.h"
 #include "framework/formats/component_folder.h"
 #include "framework/models/clip_text.h"
+#include "framework/models/clipseg.h"
 #include "framework/models/image_encoder.h"
 #include "framework/models/unet.h"
 #include "framework/models/vae.h"
@@ -77,20 +78,46 @@ Probe text_probe(const Checkpoint& model, const Placement& placement, const std:
           }};
 }
 
-Probe image_probe(const Job& job, const Placement& placement) {
+/// Config and weights of a model whose folder is no pipeline's.
+std::pair<Json, Weights> own_folder(const Job& job, const Placement& placement) {
   const auto folder = ComponentFolder::open(job.text("model"));
   const WeightChoice choice{.variant = job.optional_text("variant").value_or(""),
                             .allow_pickle = job.flag("allow_pickle")};
-  const std::shared_ptr<ImageEncoder> encoder =
-      make_image_encoder(folder.config(), Weights(folder.weights(choice), placement));
+  return {folder.config(), Weights(folder.weights(choice), placement)};
+}
+
+Probe image_probe(const Job& job, const Placement& placement) {
+  auto [config, weights] = own_folder(job, placement);
+  const std::shared_ptr<ImageEncoder> encoder = make_image_encoder(config, std::move(weights));
   return {.inputs = {{.name = "pixel_values", .shape = "[B, 3, S, S]", .rank = 4}}, .call = [=](const TensorMap& in) {
             return TensorMap{{"features", encoder->features(in.at("pixel_values").to(placement.device))}};
           }};
 }
 
+Probe segmenter_probe(const Job& job, const Placement& placement) {
+  auto [config, weights] = own_folder(job, placement);
+  const auto segmenter = std::make_shared<ClipSeg>(config, std::move(weights));
+  Probe probe;
+  probe.inputs = {{.name = "pixel_values", .shape = "[B, 3, S, S]", .rank = 4},
+                  {.name = "input_ids", .shape = "[B, L]", .rank = 2, .integral = true, .optional = true},
+                  {.name = "conditional_embeddings", .shape = "[B, P]", .rank = 2, .optional = true}};
+  probe.call = [=](const TensorMap& in) {
+    const auto ids = in.find("input_ids"), given = in.find("conditional_embeddings");
+    if ((ids == in.end()) == (given == in.end())) {
+      throw Error({.where = "probe component segmenter",
+                   .found = ids == in.end() ? "neither input_ids nor conditional_embeddings" : "both",
+                   .expected = "input_ids [B, L] or conditional_embeddings [B, P]"});
+    }
+    const Tensor prompt = given == in.end() ? segmenter->prompt(ids->second) : given->second;
+    return TensorMap{{"logits", segmenter->forward(in.at("pixel_values").to(placement.device), prompt)}};
+  };
+  return probe;
+}
+
 Probe make_probe(const Job& job, const Placement& placement) {
   const std::string component = job.text("component");
   if (component == "image_encoder") return image_probe(job, placement);
+  if (component == "segmenter") return segmenter_probe(job, placement);
   const auto model = open_checkpoint(job);
   const std::string part = component.starts_with("vae") ? "vae" : component;
   if (!model.has(part)) {
@@ -103,7 +130,7 @@ Probe make_probe(const Job& job, const Placement& placement) {
   if (component == "text_encoder" || component == "text_encoder_2") return text_probe(model, placement, component);
   throw Error({.where = "probe component",
                .found = component,
-               .expected = "unet, vae_encoder, vae_decoder, text_encoder, text_encoder_2 or image_encoder"},
+               .expected = "unet, vae_encoder, vae_decoder, text_encoder, text_encoder_2, image_encoder or segmenter"},
               ErrorKind::usage);
 }
 

@@ -12,7 +12,7 @@ namespace {
 
 std::string in_words(const Expected& expected) {
   const char* type = expected.either ? "int64 or float32" : expected.integral ? "int64" : "float32";
-  return fmt::format("{} {} {}", expected.name, expected.shape, type);
+  return fmt::format("{} {} {}{}", expected.name, expected.shape, type, expected.optional ? " (optional)" : "");
 }
 
 std::string all_in_words(const std::vector<Expected>& expected) {
@@ -37,6 +37,7 @@ TensorMap read_inputs(const std::string& path, const std::vector<Expected>& expe
   TensorMap tensors = read_named_tensors(path).tensors;
   for (const auto& one : expected) {
     const auto found = tensors.find(one.name);
+    if (found == tensors.end() && one.optional) continue;
     if (found == tensors.end()) {
       throw Error({.where = path, .found = fmt::format("no tensor {}", one.name), .expected = all_in_words(expected)});
     }

@@ -14,10 +14,11 @@ struct Expected {
   std::int64_t rank = 0;
   bool integral = false;  ///< int64 wanted; otherwise a floating type (where `either`, any of the two)
   bool either = false;
+  bool optional = false;
 };
 
-/// Reads a probe's input and checks that it holds exactly the expected tensors, of the right rank and kind. Throws
-/// Error naming what was expected (name, shape, type).
+/// Reads a probe's input and checks that it holds exactly the expected tensors (optional ones may be absent), of the
+/// right rank and kind. Throws Error naming what was expected (name, shape, type).
 [[nodiscard]] TensorMap read_inputs(const std::string& path, const std::vector<Expected>& expected);
 
 /// Floating outputs in float32, or in float64 when the computation was.

@@ -7,6 +7,7 @@
 #include "framework/methods/plugin_main.h"
 #include "framework/methods/prompts.h"
 #include "framework/methods/stage_settings.h"
+#include "plugins/textual_inversion/embeds_file.h"
 #include "plugins/textual_inversion/spec.h"
 
 namespace atelier::textual_inversion {
@@ -132,6 +133,11 @@ class TextualInversion final : public Method {
                    .expected = "tensors named " + token_parameter("text_encoder", "<placeholder>")});
     }
     for (const auto& token : tokens) apply_token(session, artifact.tensors, token, "textual_inversion");
+  }
+
+  [[nodiscard]] std::map<std::string, TensorSet> files(const TrainedArtifact& artifact,
+                                                       const ModuleNames&) const override {
+    return embeds_file(artifact);
   }
 };
 

@@ -4,6 +4,7 @@
 #include <spawn.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
@@ -32,6 +33,14 @@ std::string command_path() {
   return chosen != nullptr && *chosen != '\0' ? chosen : ATELIER_BINARY_DIR "/bin/atelier";
 }
 
+/// ATELIER_TEST_DEVICE=cuda:0 runs what has a device there, against the same references.
+void choose_device(std::vector<std::string>& words) {
+  const char* device = std::getenv("ATELIER_TEST_DEVICE");
+  if (device == nullptr || *device == '\0' || std::ranges::count(words, "--device") > 0) return;
+  const bool probe = words.size() > 1 && words[0] == "probe" && (words[1] == "component" || words[1] == "method");
+  if (probe || (!words.empty() && words[0] == "sample")) words.insert(words.end(), {"--device", device});
+}
+
 int wait_for(pid_t child) {
   int status = 0;
   while (::waitpid(child, &status, 0) < 0) {
@@ -44,6 +53,7 @@ Outcome run_one(std::vector<std::string> words) {
   const TemporaryFolder folder;
   const std::string out = folder / "out";
   const std::string err = folder / "err";
+  choose_device(words);
   words.insert(words.begin(), command_path());
   std::vector<char*> arguments;
   for (auto& word : words) arguments.push_back(word.data());

@@ -70,16 +70,13 @@ class StudyInStore {
     return key;
   }
 
-  /// A score job as the planner describes it.
-  std::string score_job(const std::string& run, const std::string& name = "ti_code") {
-    Json scoring = manifest_["protocols"][name]["scoring"];
-    scoring["id"] = manifest_["protocols"][name]["id"];
-    return job(run, {{"kind", "score"},
-                     {"protocol", scoring},
-                     {"encoders", manifest_["protocols"][name]["encoders"]},
-                     {"sets", Json::array()},
-                     {"evaluation", name}});
+  /// A score job as the planner describes it: its pictures, and with them its key, are those of the first name.
+  std::string score_job(const std::string& run, const std::vector<std::string>& names = {"ti_code"}) {
+    return job(run, score_of(names.front()), {{"evaluations", names}});
   }
+
+  /// A score job of a manifest that does not tell whose it is.
+  std::string unnamed_score_job(const std::string& run, const std::string& name) { return job(run, score_of(name)); }
 
   void publish(const std::string& key, const std::string& content, const Json& summary = Json::object()) const {
     static_cast<void>(store_.publish({key, descriptions_.at(key), store_.put(content), summary, {}}));
@@ -134,6 +131,16 @@ class StudyInStore {
   }
 
  private:
+  Json score_of(const std::string& name) {
+    Json scoring = manifest_["protocols"][name]["scoring"];
+    scoring["id"] = manifest_["protocols"][name]["id"];
+    return {{"kind", "score"},
+            {"protocol", scoring},
+            {"encoders", manifest_["protocols"][name]["encoders"]},
+            {"sets", Json::array()},
+            {"pictures of", name}};
+  }
+
   TemporaryFolder folder_;
   Store store_;
   Spool spool_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "framework/core/error.h"
 #include "tests/reports/study_in_store.h"
@@ -56,37 +57,43 @@ TEST_CASE("ti_paper's editability is the cosine of the mean embedding, in column
   study.add_evaluation("ti_paper", "ti_paper");
   const auto run = study.run("ti", "cat", 0, "ti");
   study.publish_scores(study.score_job(run), 0.0);
-  study.publish_scores(study.score_job(run, "ti_paper"), 0.1, "ti_paper");
+  study.publish_scores(study.score_job(run, {"ti_paper"}), 0.1, "ti_paper");
   const auto table = study.table();
   CHECK(*cell(table, "ti", "ti_code.editability").mean == Approx(0.3));
   CHECK(*cell(table, "ti", "ti_paper.editability").mean == Approx(0.45));
   CHECK_FALSE(cell(table, "ti", "ti_paper.editability").se);  // one concept
 }
 
-TEST_CASE("two evaluations by one protocol are told apart by what they changed", "[reports][table]") {
+TEST_CASE("two evaluations by one protocol have columns of their own", "[reports][table]") {
   StudyInStore study;
-  study.add_evaluation("many", "ti_code", 3);
+  study.add_evaluation("large", "ti_code");  // told apart by nothing but the size of its pictures
   const auto run = study.run("ti", "cat", 0, "ti");
   study.publish_scores(study.score_job(run), 0.0);
-  const auto key = study.score_job(run, "many");
-  auto scores = StudyInStore::scores(0.1);
-  for (const auto* prompt : {"r/0", "e/0"}) {
-    auto third = scores["images"][0];
-    third["prompt"] = prompt, third["k"] = 2;
-    scores["images"].push_back(third);
-  }
-  study.publish(key, scores.dump());
+  study.publish_scores(study.score_job(run, {"large"}), 0.1);
   const auto table = study.table();
   CHECK(*cell(table, "ti", "ti_code.reconstruction").mean == Approx(0.7));
-  CHECK(*cell(table, "ti", "many.reconstruction").mean == Approx((0.9 + 0.7 + 0.9) / 3.0));
+  CHECK(*cell(table, "ti", "large.reconstruction").mean == Approx(0.8));
+}
+
+TEST_CASE("a scoring that two evaluations share stands in the columns of both", "[reports][table]") {
+  StudyInStore study;
+  study.add_evaluation("again", "ti_code");
+  study.publish_scores(study.score_job(study.run("ti", "cat", 0, "ti"), {"ti_code", "again"}), 0.0);
+  const auto failing = study.run("dco", "cat", 0, "dco");
+  study.fail(study.score_job(failing, {"ti_code", "again"}), "method", "no");
+  const auto table = study.table();
+  for (const auto* column : {"ti_code.reconstruction", "again.reconstruction"}) {
+    CHECK(*cell(table, "ti", column).mean == Approx(0.7));
+    CHECK(cell(table, "dco", column).failed);
+  }
 }
 
 TEST_CASE("scorings that cannot be told apart are not shown", "[reports][table]") {
   StudyInStore study;
   study.add_evaluation("twin", "ti_code");
   const auto run = study.run("ti", "cat", 0, "ti");
-  study.publish_scores(study.score_job(run), 0.0);
-  study.publish_scores(study.score_job(run, "twin"), 0.1);
+  study.publish_scores(study.unnamed_score_job(run, "ti_code"), 0.0);
+  study.publish_scores(study.unnamed_score_job(run, "twin"), 0.1);
   const auto table = study.table();
   CHECK_FALSE(cell(table, "ti", "ti_code.clip_i").mean);
   CHECK(cell(table, "ti", "ti_code.clip_i").ambiguous);
@@ -202,6 +209,38 @@ TEST_CASE("a comparison pairs the concepts that both rows have", "[reports][tabl
   CHECK_FALSE(cell(table, "ti", "ti_code.clip_i").comparison);
   CHECK_THAT(to_markdown(table), Contains("Δ ti_code.clip_i") && Contains("+0.2000 ["));
   CHECK_THROWS_WITH(study.table({.compare_to = "textreg"}), Contains("no row"));
+}
+
+TEST_CASE("a method with several checkpoints is compared checkpoint by checkpoint", "[reports][table]") {
+  StudyInStore study;
+  for (const auto* subject : {"cat", "dog", "emu"}) {
+    for (const auto& [step, base, shift] : {std::tuple(100, 0.0, 0.1), std::tuple(200, 0.1, 0.5)}) {
+      study.publish_scores(study.score_job(study.run("ti", subject, 0, "ti", step)), base);
+      study.publish_scores(study.score_job(study.run("dco", subject, 0, "dco", step)), shift);
+    }
+    study.publish_scores(study.score_job(study.run("late", subject, 0, "late", 300)), 0.0);
+  }
+  const auto table = study.table({.columns = {"ti_code.clip_i"}, .compare_to = "ti"});
+  const auto difference = [&](const std::string& row) { return cell(table, row, "ti_code.clip_i").comparison; };
+  REQUIRE(difference("dco @ step 100"));
+  CHECK(difference("dco @ step 100")->difference == Approx(0.1));
+  REQUIRE(difference("dco @ step 200"));
+  CHECK(difference("dco @ step 200")->difference == Approx(0.4));
+  for (const auto* row : {"ti @ step 100", "ti @ step 200", "late @ step 300"}) CHECK_FALSE(difference(row));
+  CHECK(table.compare_to == "ti");
+  CHECK(to_json(table)["compare_axes"] == Json::array({"checkpoint"}));
+  CHECK_THAT(to_markdown(table), Contains("from ti of the same checkpoint (–: there is none), with"));
+  const auto one = study.table({.columns = {"ti_code.clip_i"}, .compare_to = "ti @ step 100"});
+  CHECK(cell(one, "late @ step 300", "ti_code.clip_i").comparison->difference == Approx(0.0));
+  CHECK(cell(one, "ti @ step 200", "ti_code.clip_i").comparison->difference == Approx(0.1));
+}
+
+TEST_CASE("rows that no row agrees with compare nothing, and that is said", "[reports][table]") {
+  StudyInStore study;
+  for (const int step : {100, 200}) static_cast<void>(study.run("ti", "cat", 0, "ti", step));
+  static_cast<void>(study.run("dco", "cat", 0, "dco", 300));
+  CHECK_THROWS_WITH(study.table({.compare_to = "ti"}), Contains("2 rows of \"ti\" that differ in checkpoint") &&
+                                                           Contains("name one row, e.g. \"ti @ step 100\""));
 }
 
 TEST_CASE("the caption tells protocol, encoder, sampler, counts, seeds and changes", "[reports][table]") {

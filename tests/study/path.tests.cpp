@@ -1,4 +1,5 @@
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -80,4 +81,30 @@ TEST_CASE("A study with faults starts nothing and lists them all", "[study]") {
   const auto refused = place.run();
   CHECK(refused.status == 2);
   CHECK_THAT(refused.err, Catch::Contains("evalute") && Catch::Contains("seed"));
+}
+
+TEST_CASE("Two evaluations by one protocol are both scored, shown and exported", "[study]") {
+  const std::string base = ATELIER_SOURCE_DIR "/experiments/demo/base";
+  const StudyPlace place("  textual_inversion: {base: " + base +
+                         ", options: {resolution: 32, embedding: {max_train_steps: 1, train_batch_size: 1}}}");
+  const auto done =
+      place.run({"--set",
+                 "evaluate=[{name: a, protocol: ti_code, images: 1}, {name: b, protocol: ti_code, images: "
+                 "1}, {name: large, protocol: ti_code, images: 1, size: 72}]"});
+  INFO(done.err);
+  REQUIRE(done.status == 0);
+  const auto table = json::parse(place.ask("table", {"--as", "json"}).out);
+  for (const auto& row : table["rows"]) {
+    if (row["kind"] != "method") continue;
+    const auto mean = [&](const char* column) { return row["cells"][column]["mean"]; };
+    CHECK_FALSE(mean("a.clip_i").is_null());
+    CHECK(mean("b.clip_i") == mean("a.clip_i"));
+    CHECK_FALSE(mean("large.clip_i").is_null());
+    CHECK(mean("large.clip_i") != mean("a.clip_i"));
+  }
+  const std::string out = place.folder() / "pictures";
+  REQUIRE(place.ask("export", {"--images", "--out", out}).status == 0);
+  const auto folder = std::filesystem::path(out) / "textual_inversion" / "cat2" / "seed0";
+  CHECK(std::filesystem::exists(folder / "ti_evaluation_reconstruction_0.a+b" / "000.png"));
+  CHECK(std::filesystem::exists(folder / "ti_evaluation_reconstruction_0.large" / "000.png"));
 }

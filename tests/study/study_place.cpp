@@ -20,7 +20,7 @@ sampler: {{scheduler: ddim, steps: 2, guidance: 3.0}}
 evaluate: [{{protocol: ti_code, images: 2}}]
 encoders: {{clip: {0}/tests/eval/models/clip_tiny}}
 placement: {{device: cpu, dtype: float32, threads: 1}}
-size: 32
+size: 64
 {2}
 )",
                                         source, methods, more);

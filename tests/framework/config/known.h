@@ -71,6 +71,7 @@ inline MethodSpec dco_spec() {
   stage.steps = {.add = {"steps"}, .subtract = {}};
   spec.stages = {stage};
   spec.phrases = {{.when = {}, .text = "{class}", .base = "{class}"}};
+  spec.sampler.scheduler = "euler";
   return spec;
 }
 
@@ -87,6 +88,23 @@ inline Known known() {
   made.prompt_lists = {"ti/reconstruction", "textreg/object_captions"};
   made.schedulers = {"ddim", "euler", "euler_ancestral"};
   made.protocol_settings = [](const std::string&) { return std::vector<std::string>{"resize"}; };
+  made.scores = [](const std::string& protocol) {
+    std::vector<std::string> names{"clip_i", "clip_t"};
+    if (protocol.starts_with("ti_")) names.insert(names.end(), {"reconstruction", "editability"});
+    return names;
+  };
+  made.protocol_scheduler = [](const std::string&) { return std::string("ddim"); };
+  made.scheduler_settings = [](const std::string& scheduler) {
+    auto spacing = option("timestep_spacing", OptionType::choice, "leading");
+    spacing.choices = {"leading", "trailing"};
+    auto eta = option("eta", OptionType::real, 0.0);
+    eta.low = 0;
+    eta.high = 1;
+    auto offset = option("steps_offset", OptionType::integer, 0);
+    offset.low = 0;
+    offset.high = 999;
+    return scheduler == "ddim" ? std::vector{spacing, eta, offset} : std::vector{spacing};
+  };
   made.concept_sets = {"small", "large"};
   made.concepts = [](const std::string& set) {
     if (set == "small") return std::vector<std::string>{"dog", "teapot", "vase"};

@@ -38,7 +38,7 @@ sweep:
     zip: {lora.lr_scheduler: [linear, polynomial], lora.lr_warmup_steps: [0, 10]}
   - when: {method: ours, concept: [dog, vase], seed: 0}
     grid: {ti: {learning_rate: {log: [1e-4, 1e-2, 3]}}}
-checkpoints: {textreg: [0, 500, 2000], dco: [1000]}
+checkpoints: {textreg: [0, 500, 2000], dco: [500, 1000]}
 evaluate: [ti_code, {protocol: dreambooth, name: db8, images: 8, prompts: ti/reconstruction, size: 256, resize: antialias}]
 encoders: {clip: ~/models/clip}
 sampler: {guidance: 5, settings: {timestep_spacing: leading}}
@@ -47,7 +47,7 @@ size: 512
 placement: {device: "cuda:0,1", dtype: bfloat16, threads: 2}
 preview: {every: 50, prompts: ["a photo of {}"]}
 snapshot: {every_steps: 100, every_seconds: 60.5}
-keep: small
+keep: all
 tables:
   main: {rows: method, columns: [ti_code.clip_i, db8.clip_t, seconds], over: [concept, seed], compare_to: textreg}
 )";
@@ -211,6 +211,25 @@ TEST_CASE("a resolved study is a study with the same cells, and resolves to itse
   const auto again = read_study(pretty_json(json), "resolved", {}, tests::known());
   CHECK(identities(expand(again)) == identities(expand(study)));
   CHECK(resolved_study(again) == json);
+}
+
+TEST_CASE("a tree that a command builds is read like a text, and its faults name the options that gave the values",
+          "[config][study]") {
+  const Json value{{"study", "t"},
+                   {"concepts", {{{"name", "dog"}, {"path", "a/dog"}, {"class", "3"}}}},
+                   {"methods", {{"dco", {{"base", "sdxl"}, {"options", {{"rank", 8}, {"lora.learning_rate", 1e-5}}}}}}},
+                   {"seed", 7}};
+  auto root = yaml_node(value, {.line = 1, .column = 0, .override_text = "--here", .command = true});
+  CHECK(yaml_json(root) == value);
+  const auto study = read_study(root, "train", tests::known());
+  const auto text = read_study(pretty_json(value), "train", {}, tests::known());
+  CHECK(expand(study).at(0).options == expand(text).at(0).options);
+  CHECK(study.concepts.at(0).class_word.at("") == "3");
+  CHECK(study.text == pretty_json(value));
+  auto wrong = value;
+  wrong["methods"]["dco"]["options"]["rank"] = 0;
+  root = yaml_node(wrong, {.line = 1, .column = 0, .override_text = "--here", .command = true});
+  CHECK_THROWS_WITH(read_study(root, "train", tests::known()), "--here: rank: 0; expected an integer from 1 to 512");
 }
 
 TEST_CASE("a damaged study gives a study or an error, never anything else", "[config][study]") {

@@ -6,6 +6,7 @@
 
 #include "framework/core/error.h"
 #include "framework/execute/execute.h"
+#include "framework/store/gc.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace atelier;
@@ -59,6 +60,42 @@ TEST_CASE("Every job is done once, and a second call does nothing", "[execute]")
   CHECK(again.done == 0);
   CHECK(again.skipped == 3);
   CHECK(second.events.empty());
+}
+
+TEST_CASE("Nothing is removed from the store while a plan is worked on, also between two jobs", "[execute]") {
+  const TemporaryFolder folder;
+  const auto store = Store::create_or_open(folder / "store");
+  const auto stray = store.put("no key leads here");
+  Seen seen;
+  int refused = 0;
+  seen.on_progress = [&] {
+    CHECK_THROWS_WITH(collect_garbage(store, false), Catch::Contains("another process works in this store"));
+    ++refused;
+  };
+  CHECK(run(manifest({job(0, {}), job(1, {0})}), store, seen).done == 2);
+  CHECK(refused == 2);
+  CHECK(store.has_object(stray));
+  CHECK(collect_garbage(store, false).removed.size() > 0);
+}
+
+TEST_CASE("A plan that is there already is looked up under the lock of use too", "[execute]") {
+  const TemporaryFolder folder;
+  const auto store = Store::create_or_open(folder / "store");
+  const auto plan = manifest({job(0, {}), job(1, {}, "fail")});
+  Seen first, second;
+  CHECK(run(plan, store, first).done == 1);
+  std::optional<KeyLock> gc = store.lock_against_use();
+  REQUIRE(gc);
+  // As gc would: it has read the manifests, and removes what the plan is about to count as done.
+  std::jthread removing([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    std::filesystem::remove(store.root() / "keys" /
+                            (plan["jobs"][0]["outputs"][0]["key"].get<std::string>() + ".json"));
+    gc.reset();
+  });
+  const auto result = run(plan, store, second);
+  CHECK(result.skipped == 0);
+  CHECK(result.done == 1);
 }
 
 TEST_CASE("A job that fails stops what needs it, and its siblings go on", "[execute]") {

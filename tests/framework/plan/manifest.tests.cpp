@@ -52,7 +52,9 @@ class StudyWorld : public PlanWorld {
     write("plugins/" + spec.name + ".json", json.dump());
   }
 
-  [[nodiscard]] Json plan(const std::string& yaml, const std::vector<std::string>& overrides = {}) {
+  /// `device` and `threads` of the machine.
+  [[nodiscard]] Json plan(const std::string& yaml, const std::vector<std::string>& overrides = {},
+                          const std::string& device = "cpu", std::int64_t threads = 1) {
     const PluginCatalog plugins(digests, {path() / "plugins"});
     const PromptCatalog prompts(data());
     PlannedModels models(digests, {path() / "models.yaml", path() / "hub"});
@@ -62,7 +64,9 @@ class StudyWorld : public PlanWorld {
                                  .plugins = plugins,
                                  .prompts = prompts,
                                  .models = models,
-                                 .folder = path()});
+                                 .folder = path(),
+                                 .device = device,
+                                 .threads = threads});
   }
 };
 
@@ -141,6 +145,9 @@ TEST_CASE("checkpoints count over all stages and are served by one job a stage",
   CHECK(steps(train[1]) == std::set<std::int64_t>{10, 40});
   CHECK(train[0]["runs"].size() == 5);
   CHECK(train[1]["runs"].size() == 2);
+  const auto key = [](const Json& job, std::size_t output) { return job["outputs"][output]["key"]; };
+  CHECK(manifest["runs"][1]["artifacts"] == Json::array({key(train[0], 1)}));
+  CHECK(manifest["runs"][3]["artifacts"] == Json::array({key(train[0], 2), key(train[1], 0)}));
 }
 
 TEST_CASE("a longer run serves a shorter one unless the schedule looks at the total", "[plan][manifest]") {
@@ -216,6 +223,31 @@ TEST_CASE("two protocols with the same pictures make them once", "[plan][manifes
   CHECK(jobs(manifest, "score").size() == 6);
 }
 
+TEST_CASE("two evaluations by one protocol are both named where they share a job and where they do not",
+          "[plan][manifest]") {
+  StudyWorld world;
+  const auto planned = [&](const std::string& of_b) {
+    return world.plan(kOne + "evaluate: [{protocol: ti_code, name: a, images: 2}, {protocol: ti_code, name: b, " +
+                      of_b + "}]\nencoders: {clip: clip}\n");
+  };
+  const auto both = planned("images: 2");
+  check_consistent(both);
+  REQUIRE(jobs(both, "score").size() == 3);
+  for (const auto* kind : {"sample", "score"}) {
+    for (const auto& job : jobs(both, kind)) {
+      for (const auto& output : job["outputs"]) CHECK(output["evaluations"] == Json::array({"a", "b"}));
+    }
+  }
+  const auto apart = planned("images: 2, size: 128");
+  check_consistent(apart);
+  const auto score = jobs(apart, "score");
+  REQUIRE(score.size() == 6);
+  CHECK(score[0]["outputs"][0]["evaluations"] == Json::array({"a"}));
+  CHECK(score[1]["outputs"][0]["evaluations"] == Json::array({"b"}));
+  CHECK(apart["protocols"]["b"]["changed"]["size"] == 128);
+  CHECK(keys(both) == keys(planned("images: 2, size: 64")));  // the base model's own; names are in no key
+}
+
 TEST_CASE("the anchor without the concept is drawn once for all concepts", "[plan][manifest]") {
   StudyWorld world;
   const auto manifest = world.plan(
@@ -284,6 +316,29 @@ TEST_CASE("on a GPU the number of threads is in no key, and a worker gets one de
   CHECK(keys(two) == keys(world.plan(kScored, {"placement={device: \"cuda:1\", threads: 4}"})));
   CHECK(two["jobs"][0]["job"]["device"] == "cuda:0");
   CHECK(keys(two) != keys(world.plan(kScored)));
+}
+
+TEST_CASE("auto is the machine's device, and the resolved study is planned alike on another machine",
+          "[plan][manifest][keys]") {
+  StudyWorld world;
+  const auto cpu = world.plan(kScored), gpu = world.plan(kScored, {}, "cuda:0");
+  CHECK(cpu["placement"] == Json{{"device", "cpu"}, {"asked", "auto"}, {"dtype", "float32"}, {"threads", 1}});
+  CHECK(gpu["placement"]["device"] == "cuda:0");
+  CHECK(gpu["jobs"][0]["job"]["device"] == "cuda:0");
+  CHECK(keys(gpu) == keys(world.plan(kScored, {"placement.device=cuda"})));
+  CHECK(keys(gpu) != keys(cpu));
+  CHECK(keys(world.plan(pretty_json(gpu["resolved"]), {}, "cpu")) == keys(gpu));
+  CHECK(keys(world.plan(pretty_json(cpu["resolved"]), {}, "cuda:0", 4)) == keys(cpu));
+}
+
+TEST_CASE("what a machine lacks is told with the line that asks for it", "[plan][manifest]") {
+  StudyWorld world;
+  const auto told = [&](const std::string& yaml) { return message([&] { static_cast<void>(world.plan(yaml)); }); };
+  CHECK_THAT(told("study: one\nconcepts:\n  - {name: a, path: no/a}\nmethods: {dco: {base: base}}\n"),
+             Catch::StartsWith("study.yaml:3:5: ") && Contains("no/a") && Contains("atelier concepts check"));
+  CHECK_THAT(told(kHead + "methods: {dco: {base: no/base}}\n"), Catch::StartsWith("study.yaml:3:23: "));
+  CHECK_THAT(told(kHead + "methods: {textreg: {base: base, token_file: none}}\n"),
+             Catch::StartsWith("study.yaml:3:33: ") && Contains("none"));
 }
 
 TEST_CASE("a relative file of an option counts from the study's folder", "[plan][manifest]") {

@@ -1,4 +1,5 @@
 #include "framework/sampling/guidance.h"
+#include "framework/tensor/cuda_libraries.h"
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/allclose.h>
@@ -100,6 +101,7 @@ TEST_CASE("a weighted sum of stacked parts", "[sampling][guidance]") {
 }
 
 TEST_CASE("the GPU's weighted sum equals the CPU's", "[sampling][guidance][.gpu]") {
+  REQUIRE(open_cuda_libraries().torch_cuda);  // before anything asks ATen for its CUDA hooks
   const Tensor parts = random({6, 1000}, 1);
   for (const auto type : {at::kFloat, at::kDouble, at::kBFloat16, at::kHalf}) {
     const Tensor expected = weighted_sum(parts.to(type), {2.0, -1.0, 0.5});

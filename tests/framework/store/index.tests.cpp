@@ -43,6 +43,37 @@ TEST_CASE("The index knows what a study's jobs made and what failed", "[store][i
   CHECK(artifacts_of(index, made.manifest_digest, "bbbbbbbbbbbb").at(0).object.empty());
 }
 
+TEST_CASE("The index knows which evaluations a job serves, and which artifacts are a run's own", "[store][index]") {
+  HandMade made;
+  auto& jobs = made.manifest["jobs"];
+  jobs[2]["outputs"][0]["evaluations"] = {"large", "small"};
+  jobs[0]["outputs"].push_back({{"key", std::string(64, 'c')}, {"step", 100}});  // another checkpoint's
+  made.manifest["runs"][0]["artifacts"] = {key_of(made.train)};
+  made.put_manifest();
+  Index index(made.store);
+  const auto artifacts = artifacts_of(index, made.manifest_digest, "aaaaaaaaaaaa");
+  REQUIRE(artifacts.size() == 4);
+  CHECK(artifacts[0].own);
+  CHECK_FALSE(artifacts[1].own);
+  CHECK(artifacts[2].own);
+  CHECK(artifacts[0].evaluations.empty());
+  CHECK(artifacts[3].evaluations == std::vector<std::string>{"large", "small"});
+}
+
+TEST_CASE("A manifest of an earlier version names one evaluation, or the protocol alone", "[store][index]") {
+  HandMade made;
+  made.put_manifest();
+  made.manifest["jobs"][2]["outputs"][0]["protocol"] = "mine";
+  const auto second = made.store.put_manifest(made.manifest);
+  Index index(made.store);
+  const auto names = [&](const std::string& manifest) {
+    return artifacts_of(index, manifest, "aaaaaaaaaaaa").at(2).evaluations;
+  };
+  CHECK(names(made.manifest_digest) == std::vector<std::string>{"ti_code"});
+  CHECK(names(second) == std::vector<std::string>{"mine"});
+  for (const auto& artifact : artifacts_of(index, second, "aaaaaaaaaaaa")) CHECK(artifact.own);
+}
+
 TEST_CASE("A failure is shown by its one-line text, whether its parts were written or the line alone",
           "[store][index]") {
   HandMade made;

@@ -8,6 +8,10 @@
 #include "framework/core/digest.h"
 #include "framework/core/error.h"
 #include "framework/core/json.h"
+#include "framework/files/safetensors.h"
+#include "framework/files/safetensors_writer.h"
+#include "framework/formats/embedding_file.h"
+#include "framework/methods/learned_token.h"
 #include "framework/methods/loader.h"
 #include "framework/methods/stage_settings.h"
 #include "framework/models/clip_text.h"
@@ -15,6 +19,7 @@
 #include "framework/tensor/tensor_io.h"
 #include "tests/framework/methods/tiny_model.h"
 #include "tests/support/catch_torch.h"
+#include "tests/support/temporary_folder.h"
 
 using namespace atelier;
 
@@ -161,6 +166,51 @@ TEST_CASE("textual inversion: what a stage saves, apply() brings back into anoth
   const std::vector<std::string> prompt{"a photo of a <concept>"};
   CHECK(at::equal(trained.encode(prompt).context, applied.encode(prompt).context));
   CHECK_THROWS_AS(method->apply(applied, {.tensors = kept.tensors, .notes = {}}, 0.5), Error);
+}
+
+TEST_CASE("textual inversion: the authors' file is diffusers' form and holds what was learned", "[textual_inversion]") {
+  struct Row {
+    const char* family;
+    std::int64_t vectors;
+    const char* file;
+    std::vector<std::string> towers;
+  };
+  const std::vector<Row> rows{{"sd15", 1, "learned_embeds.safetensors", {"text_encoder"}},
+                              {"sd15", 3, "learned_embeds.safetensors", {"text_encoder"}},
+                              {"sdxl", 2, "<concept>.safetensors", {"text_encoder", "text_encoder_2"}}};
+  for (const auto& row : rows) {
+    CAPTURE(row.family, row.vectors);
+    Session session(tiny::base(row.family));
+    const auto learning = stage({{"num_vectors", row.vectors}});
+    RandomDraws draws({});
+    std::uint64_t seed = 0;
+    for (const auto& [name, vector] : learning->attach(session, Start(), draws).front().parameters)
+      vector.detach().add_(tiny::random(vector.sizes(), ++seed));
+    tiny::Kept kept;
+    learning->save(kept);
+    const auto files = plugin().create()->files({.tensors = kept.tensors, .notes = kept.notes}, {});
+    REQUIRE(files.size() == 1);
+    REQUIRE(files.contains(row.file));
+    const auto& content = files.at(row.file);
+    CHECK(content.metadata.at("format") == "pt");
+    if (row.towers.size() == 1) CHECK(content.tensors.contains("<concept>"));
+
+    const TemporaryFolder folder;
+    const auto path = folder / row.file;
+    write_safetensors(path, content.tensors, {.metadata = content.metadata, .add_format = false});
+    const auto read = read_embeddings(read_safetensors(path));
+    REQUIRE(read.size() == 1);
+    CHECK(read.front().token == "<concept>");
+    REQUIRE(read.front().towers.size() == row.towers.size());
+    for (const auto& tower : row.towers) {
+      const Tensor vectors = to_tensor(read.front().towers.at(tower));
+      REQUIRE(vectors.size(0) == row.vectors);
+      for (std::int64_t i = 0; i < row.vectors; ++i)
+        CHECK(at::equal(vectors[i], kept.tensors.at(token_parameter(tower, "<concept>", i))));
+    }
+  }
+  CHECK_THROWS_WITH(plugin().create()->files({.tensors = {}, .notes = {}}, {}),
+                    Catch::Contains("without a learned token"));
 }
 
 TEST_CASE("textual inversion: an initializer of several tokens says what to do", "[textual_inversion]") {

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "framework/core/json.h"
+
+namespace atelier {
+
+// What a manifest says about its evaluations, for who plans them and who reads them.
+
+/// The names of the evaluations that an output of a job serves, as the study gives them. Manifests of earlier versions
+/// name the first one only, or the protocol alone; empty: none is named, as for what is trained.
+[[nodiscard]] std::vector<std::string> evaluations_of(const Json& job, const Json& output);
+
+/// The scores of a protocol that a table shows when none is asked for: those of pictures ("clip_i"), of pictures and
+/// texts ("clip_t"), then what the protocol derives. `scoring`: its scoring settings.
+[[nodiscard]] std::vector<std::string> main_scores(const std::string& protocol, const Json& scoring);
+/// All that can be asked for: those, and scores of sets of pictures.
+[[nodiscard]] std::vector<std::string> all_scores(const std::string& protocol, const Json& scoring);
+/// Whether "reconstruction" and "editability" are derived from the roles of the prompts.
+[[nodiscard]] bool derives_scores(const std::string& protocol);
+
+}  // namespace atelier
