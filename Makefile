@@ -1,5 +1,7 @@
 # Atelier. The two commands: `make demo` and `make test`. Each sets up what is missing and can be called again.
-.PHONY: help build demo test test-sanitized cuda bench format tidy clean setup-apt setup-fetch
+POCKET := experiments/pocket
+
+.PHONY: help build demo pocket-demo pocket pocket-mini pocket-measure test test-sanitized cuda bench format tidy clean setup-apt setup-fetch
 
 PHASE := third_party/phase.sh
 BUILD := build/release
@@ -7,6 +9,8 @@ BUILD := build/release
 help:
 	@echo 'make build   set-up and build: leaves bin/atelier'
 	@echo 'make demo    set-up, build, a study of real photos on a toy model, its table'
+	@echo 'make pocket-demo     two concepts of the pocket world, every method, a table whose numbers mean something'
+	@echo 'make pocket-measure  what the pocket world'"'"'s base model can do; make pocket: train it again; make pocket-mini: in minutes'
 	@echo 'make test    set-up, build, every test (also those with sanitizers)'
 	@echo 'make cuda    build with the GPU parts and fetch the NVIDIA libraries'
 	@echo 'make bench   speed and memory beside diffusers (needs Python with diffusers)'
@@ -28,6 +32,21 @@ build: setup-fetch $(BUILD)/build.ninja
 demo: build
 	@$(PHASE) demo tests/demo.sh
 	@$(PHASE) --report
+
+pocket-demo: build
+	@bin/atelier run $(POCKET)/demo.yaml --store out/pocket/store
+	@bin/atelier table pocket-demo --store out/pocket/store
+	@bin/atelier table pocket-demo --losses --store out/pocket/store
+
+pocket-measure: build
+	@$(BUILD)/bin/pocket-world draw --split test --count 2000 --seed 1 --out out/pocket/data/test
+	@bin/atelier base measure $(POCKET)/quality.yaml --data out/pocket/data --base $(POCKET)/base --pictures out/pocket/pictures
+
+pocket: build
+	@$(POCKET)/make.sh
+
+pocket-mini: build
+	@$(POCKET)/make.sh mini
 
 test-sanitized: setup-apt
 	@$(PHASE) configure-sanitized cmake --preset asan
