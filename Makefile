@@ -1,7 +1,7 @@
 # Atelier. The two commands: `make demo` and `make test`. Each sets up what is missing and can be called again.
 POCKET := experiments/pocket
 
-.PHONY: help build demo pocket-demo pocket pocket-mini pocket-measure test test-sanitized cuda bench format tidy clean setup-apt setup-fetch
+.PHONY: help build demo pocket-demo pocket pocket-mini pocket-measure test test-sanitized cuda format tidy clean setup-apt setup-fetch
 
 PHASE := third_party/phase.sh
 BUILD := build/release
@@ -13,7 +13,6 @@ help:
 	@echo 'make pocket-measure  what the pocket world'"'"'s base model can do; make pocket: train it again; make pocket-mini: in minutes'
 	@echo 'make test    set-up, build, every test (also those with sanitizers)'
 	@echo 'make cuda    build with the GPU parts and fetch the NVIDIA libraries'
-	@echo 'make bench   speed and memory beside diffusers (needs Python with diffusers)'
 	@echo 'make format / tidy / clean'
 
 setup-apt:
@@ -26,7 +25,7 @@ $(BUILD)/build.ninja: | setup-fetch
 	@$(PHASE) configure cmake --preset release
 
 build: setup-fetch $(BUILD)/build.ninja
-	@$(PHASE) build cmake --build $(BUILD)
+	@$(PHASE) build cmake --build $(BUILD) --target atelier_programs
 	@mkdir -p bin && ln -sfn ../$(BUILD)/bin/atelier bin/atelier
 
 demo: build
@@ -54,6 +53,7 @@ test-sanitized: setup-apt
 	@$(PHASE) test-sanitized ctest --test-dir build/asan --output-on-failure --no-tests=error
 
 test: build test-sanitized
+	@$(PHASE) build-tests cmake --build $(BUILD)
 	@$(PHASE) test ctest --test-dir $(BUILD) --output-on-failure --no-tests=error --output-log build/ctest.log
 	@$(PHASE) --report
 	@sed -n '/tests passed/p; /tests failed/p; /Total Test time/p' build/ctest.log
@@ -61,12 +61,9 @@ test: build test-sanitized
 cuda: setup-fetch
 	@$(PHASE) fetch-cuda third_party/setup.sh cuda
 	@$(PHASE) configure cmake --preset release -DATELIER_CUDA=ON
-	@$(PHASE) build cmake --build $(BUILD)
+	@$(PHASE) build cmake --build $(BUILD) --target atelier_programs
 	@mkdir -p bin && ln -sfn ../$(BUILD)/bin/atelier bin/atelier
 	@$(PHASE) --report
-
-bench: build
-	@tests/bench/run.sh
 
 format:
 	@git ls-files '*.cpp' '*.h' '*.cu' '*.cuh' | xargs clang-format -i
