@@ -32,7 +32,11 @@ Json ManifestBuilder::read_options(const PlannedModel& model, const StageSpec& s
     const Json& value = model.options.at(name);
     const OptionSpec* option = find_option(model.plugin->method, name);
     const bool file = option != nullptr && option->type == OptionType::file && value.is_string();
-    read[name] = file ? Json{{"sha256", file_digest(model, name, value.get<std::string>())}} : value;
+    if (file) {
+      read[name]["sha256"] = file_digest(model, name, value.get<std::string>());
+    } else {
+      read[name] = value;
+    }
   }
   return read;
 }
