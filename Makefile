@@ -50,7 +50,7 @@ pocket-mini: build
 test-sanitized: setup-apt
 	@$(PHASE) configure-sanitized cmake --preset asan
 	@$(PHASE) build-sanitized cmake --build build/asan
-	@$(PHASE) test-sanitized ctest --test-dir build/asan --output-on-failure --no-tests=error
+	@$(PHASE) test-sanitized ctest --test-dir build/asan -j2 --output-on-failure --no-tests=error
 
 test: build test-sanitized
 	@$(PHASE) build-tests cmake --build $(BUILD)

@@ -15,20 +15,15 @@ namespace {
 
 constexpr std::size_t kDigits = 12;  // of a digest
 
-/// The member, or null where there is none; lives as long as `json`.
-const Json& member(const Json& json, const char* name) {
-  static const Json null;
-  return json.is_object() && json.contains(name) ? json.at(name) : null;
-}
-
 std::string plain(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
 
 std::string sampler_text(const Json& sampler) {
-  std::string text = plain(member(sampler, "scheduler"));
-  if (const auto steps = member(sampler, "steps"); !steps.is_null()) text += fmt::format(", {} steps", steps.dump());
-  if (const auto scale = member(sampler, "guidance"); !scale.is_null())
+  std::string text = plain(member_or_null(sampler, "scheduler"));
+  if (const auto steps = member_or_null(sampler, "steps"); !steps.is_null())
+    text += fmt::format(", {} steps", steps.dump());
+  if (const auto scale = member_or_null(sampler, "guidance"); !scale.is_null())
     text += fmt::format(", guidance {}", scale.dump());
-  for (const auto& [name, value] : member(sampler, "settings").items())
+  for (const auto& [name, value] : member_or_null(sampler, "settings").items())
     text += fmt::format(", {} {}", name, plain(value));
   return text;
 }
@@ -48,18 +43,18 @@ std::string changed_text(const Json& changed) {
 
 std::string protocol_sentence(const Evaluation& evaluation) {
   std::vector<std::string> parts;
-  const Json title = member(evaluation.settings, "title");
+  const Json title = member_or_null(evaluation.settings, "title");
   parts.push_back(title.is_string() ? fmt::format("{} ({})", title.get<std::string>(), evaluation.id)
                                     : "protocol " + evaluation.id);
-  for (const auto& [role, digest] : member(evaluation.settings, "encoders").items()) {
+  for (const auto& [role, digest] : member_or_null(evaluation.settings, "encoders").items()) {
     parts.push_back(fmt::format("encoder {} {}", role, plain(digest).substr(0, kDigits)));
   }
-  const Json pictures = member(evaluation.settings, "pictures");
-  if (const auto count = member(pictures, "images_per_prompt"); count.is_number_integer()) {
+  const Json pictures = member_or_null(evaluation.settings, "pictures");
+  if (const auto count = member_or_null(pictures, "images_per_prompt"); count.is_number_integer()) {
     const auto n = count.get<std::int64_t>();
     parts.push_back(fmt::format("{} image{} per prompt", n, n == 1 ? "" : "s"));
   }
-  const auto changed = changed_text(member(evaluation.settings, "changed"));
+  const auto changed = changed_text(member_or_null(evaluation.settings, "changed"));
   parts.push_back(changed.empty() ? "nothing changed" : "changed: " + changed);
   if (evaluation.settings.empty()) parts.pop_back();
   return fmt::format("{}: {}.", evaluation.name, join(parts, "; "));
@@ -134,8 +129,8 @@ std::vector<std::string> mixture_sentences(Index& index, const StudyFacts& facts
 std::string failure_text(const std::string& error) {
   if (!error.starts_with('{')) return error;
   const Json json = parse_json(error, "the index");
-  if (const auto text = member(json, "text"); text.is_string()) return text.get<std::string>();
-  const Json where = member(json, "where"), found = member(json, "found");
+  if (const auto text = member_or_null(json, "text"); text.is_string()) return text.get<std::string>();
+  const Json where = member_or_null(json, "where"), found = member_or_null(json, "found");
   return (where.is_string() ? where.get<std::string>() + ": " : "") +
          (found.is_string() ? found.get<std::string>() : "");
 }

@@ -13,12 +13,6 @@ Json json_of(const Value& value) {
   return text.empty() ? Json::object() : parse_json(text, "the index");
 }
 
-/// The member, or null where there is none; lives as long as `json`.
-const Json& member(const Json& json, const char* name) {
-  static const Json null;
-  return json.is_object() && json.contains(name) ? json.at(name) : null;
-}
-
 std::optional<std::int64_t> optional_integer(const Value& value) {
   return std::holds_alternative<std::monostate>(value) ? std::nullopt : std::optional(integer_of(value));
 }
@@ -26,7 +20,7 @@ std::optional<std::int64_t> optional_integer(const Value& value) {
 std::vector<Evaluation> evaluations_of(Index& index, const std::string& manifest, const Json& protocols) {
   std::vector<Evaluation> all;
   for (const auto& [name, settings] : protocols.items()) {
-    const Json id = member(settings, "id");
+    const Json id = member_or_null(settings, "id");
     all.push_back({name, id.is_string() ? id.get<std::string>() : name, settings});
   }
   if (!all.empty()) return all;

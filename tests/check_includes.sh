@@ -68,4 +68,11 @@ if grep -rnE '#include <torch/torch.h>' framework tests --include='*.h' --includ
   echo "include the per-operator headers instead"
   status=1
 fi
+# LibTorch's CHECK would replace Catch2's in what follows it.
+while read -r folder; do
+  if grep -rnE '#include <catch2/' "$folder" --include='*.h' --include='*.cpp'; then
+    echo "$folder: include tests/support/catch_torch.h instead of Catch2"
+    status=1
+  fi
+done < <(grep -rlE '#include "tests/support/catch_torch.h"' tests --include='*.h' --include='*.cpp' | xargs -n1 dirname | sort -u)
 exit $status

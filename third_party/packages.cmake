@@ -20,5 +20,6 @@ if(ATELIER_TESTS)
   find_package(Catch2 REQUIRED)
   add_library(catch2_main STATIC ${PROJECT_SOURCE_DIR}/tests/support/main.cpp)
   target_link_libraries(catch2_main PUBLIC Catch2::Catch2)
+  target_compile_options(catch2_main PRIVATE -O0)  # Catch2 itself: optimising it takes longer than it saves
   target_include_directories(catch2_main PUBLIC ${PROJECT_SOURCE_DIR})
 endif()

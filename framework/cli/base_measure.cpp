@@ -31,7 +31,7 @@ Json job_of(const BaseMeasureOptions& options) {
           {"json", options.json}};
 }
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kBaseMeasureExamples = R"(Examples:
   atelier base measure experiments/pocket/quality.yaml --data out/pocket/data --base out/pocket/base
   atelier base measure experiments/pocket/quality.yaml --data out/pocket/data --base out/pocket/base \
       --only vae --only clip --pictures out/pocket/pictures --json
@@ -54,7 +54,7 @@ void add_base_measure(CLI::App& parent, Action& action) {
   add_placement(*app, options->placement);
   whole_number(app->add_option("--threads", options->threads, "CPU threads (default: all)"), 1, 1024);
   app->add_flag("--json", options->json, "one JSON object instead of the table");
-  app->footer(kExamples);
+  app->footer(kBaseMeasureExamples);
   app->callback([options, &action] {
     action = [options]() -> int {
       if (options->pictures) check_output_folder("--pictures", *options->pictures);

@@ -28,7 +28,7 @@ Json job_of(const BaseTrainOptions& options) {
           {"json", options.json}};
 }
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kBaseTrainExamples = R"(Examples:
   atelier base train experiments/pocket/recipes/vae.yaml --data out/pocket/data --out out/pocket/base --dtype bfloat16
   atelier base train experiments/pocket/recipes/unet.yaml --data out/pocket/data --out out/pocket/base --device cuda:0
 )";
@@ -47,7 +47,7 @@ void add_base_train(CLI::App& parent, Action& action) {
   whole_number(app->add_option("--threads", options->threads, "CPU threads (default: all)"), 1, 1024);
   whole_number(app->add_option("--steps", options->steps, "number of steps (default: the recipe's)"), 1, 100'000'000);
   app->add_flag("--json", options->json, "one JSON object an event on standard output");
-  app->footer(kExamples);
+  app->footer(kBaseTrainExamples);
   app->callback([options, &action] {
     action = [options]() -> int {
       check_output_folder("--out", options->out);

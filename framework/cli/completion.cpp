@@ -14,7 +14,7 @@ std::string script(const CLI::App& root, const std::string& shell) {
   return shell == "zsh" ? zsh_completion(tree) : fish_completion(tree);
 }
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kCompletionExamples = R"(Examples:
   source <(atelier completion bash)
   atelier completion fish > ~/.config/fish/completions/atelier.fish
 )";
@@ -25,7 +25,7 @@ void add_completion(CLI::App& root, Action& action) {
   CLI::App* app = root.add_subcommand("completion", "Print the completion script of a shell");
   const auto shell = std::make_shared<std::string>();
   one_of(app->add_option("shell", *shell, "the shell")->required(), {"bash", "zsh", "fish"});
-  app->footer(kExamples);
+  app->footer(kCompletionExamples);
   app->callback([&root, shell, &action] {
     action = [&root, shell] {
       const std::string text = script(root, *shell);

@@ -189,7 +189,7 @@ int run(const DoctorOptions& options) {
   return report["usable"].get<bool>() ? 0 : 1;
 }
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kDoctorExamples = R"(Examples:
   atelier doctor
   atelier doctor --json
 )";
@@ -201,7 +201,7 @@ void add_doctor(CLI::App& parent, Action& action) {
   const auto options = std::make_shared<DoctorOptions>();
   app->add_option("--store", options->store, "store folder (default: ATELIER_STORE, else .atelier)")->type_name("DIR");
   app->add_flag("--json", options->json, "one JSON object on standard output");
-  app->footer(kExamples);
+  app->footer(kDoctorExamples);
   app->callback([options, &action] { action = [options] { return run(*options); }; });
 }
 

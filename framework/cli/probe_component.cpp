@@ -55,7 +55,7 @@ int run(const ComponentOptions& options) {
   launch_worker(job);
 }
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kProbeComponentExamples = R"(Examples:
   atelier probe component unet --model sd15 --in step.safetensors --out noise.safetensors
   atelier probe component text_encoder --model sd15 --in a.safetensors --out a_out.safetensors \
                                                     --in b.safetensors --out b_out.safetensors
@@ -75,7 +75,7 @@ void add_probe_component(CLI::App& parent, Action& action) {
   whole_number(app->add_option("--threads", options->threads, "CPU threads (default: all)"), 1, 1024);
   whole_number(app->add_option("--repeat", options->repeat, "run each input this often, for timing"), 1, 1'000'000);
   app->add_option("--timings", options->timings, "JSON file for the seconds of each run")->type_name("FILE");
-  app->footer(kExamples);
+  app->footer(kProbeComponentExamples);
   app->callback([options, &action] { action = [options] { return run(*options); }; });
 }
 

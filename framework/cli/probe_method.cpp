@@ -115,7 +115,7 @@ int run(const MethodOptions& options) {
   launch_worker(job);
 }
 
-constexpr const char* kExamples =
+constexpr const char* kProbeMethodExamples =
     R"(Runs the optimizer steps whose batches and draws stand in --in; writes losses, gradients and trained parameters.
 
 Examples:
@@ -134,7 +134,7 @@ void add_probe_method(CLI::App& parent, Action& action) {
   add_file_pairs(*app, options->files);
   add_placement(*app, options->placement);
   whole_number(app->add_option("--threads", options->threads, "CPU threads (default: all)"), 1, 1024);
-  app->footer(kExamples);
+  app->footer(kProbeMethodExamples);
   app->callback([options, &action] { action = [options] { return run(*options); }; });
 }
 

@@ -43,7 +43,7 @@ int run(const PreprocessOptions& options) {
   return 0;
 }
 
-constexpr const char* kExamples =
+constexpr const char* kProbePreprocessExamples =
     R"(Writes `pixel_values` [1,3,S,S] float32: what the recipe's encoder is given for this picture.
 
 Settings: exif=apply|ignore, alpha=refuse|drop|official|COLOUR, fill=COLOUR, threshold=0..255; for ti-tensor also
@@ -66,7 +66,7 @@ void add_probe_preprocess(CLI::App& parent, Action& action) {
                                 "grey picture of the same size: the background becomes the fill colour"));
   add_settings(*app, options->settings, "a setting, see below; may be repeated");
   app->add_option("--out", options->out, "safetensors file to write")->required()->type_name("FILE");
-  app->footer(kExamples);
+  app->footer(kProbePreprocessExamples);
   app->callback([options, &action] { action = [options] { return run(*options); }; });
 }
 

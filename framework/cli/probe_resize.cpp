@@ -40,7 +40,7 @@ int run(const ResizeOptions& options) {
   return 0;
 }
 
-constexpr const char* kExamples =
+constexpr const char* kProbeResizeExamples =
     R"(Writes `image` [H,W,3]: 8 bit for the pil-* methods, float32 on 0..255 for the others.
 Without --size the picture is only decoded. Settings: exif=apply|ignore,
 alpha=refuse|drop|COLOUR (black, white, grey, #rrggbb).
@@ -60,7 +60,7 @@ void add_probe_resize(CLI::App& parent, Action& action) {
   one_of(app->add_option("--method", options->method, "resampling")->capture_default_str(), resize_method_names());
   add_settings(*app, options->settings, "a setting, see below; may be repeated");
   app->add_option("--out", options->out, "safetensors file to write")->required()->type_name("FILE");
-  app->footer(kExamples);
+  app->footer(kProbeResizeExamples);
   app->callback([options, &action] { action = [options] { return run(*options); }; });
 }
 

@@ -34,7 +34,7 @@ int run(const SchedulerOptions& options) {
   launch_worker(job);
 }
 
-constexpr const char* kExamples =
+constexpr const char* kProbeSchedulerExamples =
     R"(Reads `sample` [B,4,h,w], `noise_pred` [N,B,4,h,w] and, where noise is drawn, `step_noise`. Writes `timesteps`,
 `sigmas` where the scheduler has them, and `samples` [N+1,B,4,h,w].
 
@@ -55,7 +55,7 @@ void add_probe_scheduler(CLI::App& parent, Action& action) {
   add_settings(*app, options->settings, "a key of the scheduler's config; may be repeated");
   add_file_pairs(*app, options->files);
   add_placement(*app, options->placement);
-  app->footer(kExamples);
+  app->footer(kProbeSchedulerExamples);
   app->callback([options, &action] { action = [options] { return run(*options); }; });
 }
 

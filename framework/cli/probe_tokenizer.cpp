@@ -28,7 +28,7 @@ int run(const TokenizerOptions& options) {
   return 0;
 }
 
-constexpr const char* kExamples =
+constexpr const char* kProbeTokenizerExamples =
     R"(Prints one JSON array of token ids for each input line, padded and truncated as a run does it.
 Lines end at \n only.
 
@@ -49,7 +49,7 @@ void add_probe_tokenizer(CLI::App& parent, Action& action) {
   app->add_option("--in", options->in, "text file with one prompt a line, or - for standard input")
       ->required()
       ->type_name("FILE");
-  app->footer(kExamples);
+  app->footer(kProbeTokenizerExamples);
   app->callback([options, &action] { action = [options] { return run(*options); }; });
 }
 

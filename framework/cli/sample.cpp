@@ -151,7 +151,7 @@ void add_how(CLI::App& app, How& how) {
   app.add_flag("--json", how.json, "one JSON object a picture on standard output");
 }
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kSampleExamples = R"(Examples:
   atelier sample --model sd15 --prompt "a photo of a cat" -n 4 --seed 7 --out out
   atelier sample --model sd15 --artifact cat.safetensors:0.8 --prompts prompts.txt \
                  --scheduler dpmpp_2m --steps 25 --out out
@@ -166,7 +166,7 @@ void add_sample(CLI::App& parent, Action& action) {
   const auto options = std::make_shared<SampleOptions>();
   add_what(*app, options->what);
   add_how(*app, options->how);
-  app->footer(kExamples);
+  app->footer(kSampleExamples);
   app->callback([options, &action] {
     action = [options]() -> int {
       check(options->what, options->how);

@@ -74,6 +74,13 @@ int print_losses(Index& index, const std::string& manifest) {
     ++stage.trainings;
     if (after->get<double>() < before->get<double>()) ++stage.lowered;
   }
+  if (stages.empty()) {
+    throw Error({.where = "table --losses",
+                 .found = "no training measured its loss on fixed photos",
+                 .expected = "a study with `fixed_loss: 8` (timesteps and noises for each photo)",
+                 .advice = "trainings that are done are not measured again: add it before they run"},
+                ErrorKind::usage);
+  }
   fmt::print("| stage | loss before | loss after | lowered |\n| --- | --- | --- | --- |\n");
   for (const auto& [name, stage] : stages) {
     const auto n = static_cast<double>(stage.trainings);

@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 struct TrainOptions {
   std::string method, images, class_word, base, out, store, preset, device = "auto", dtype = "float32";
-  std::int64_t seed = 0;
+  std::int64_t seed = 0, fixed_loss = 0;
   std::vector<std::string> settings;
   bool json = false;
 };
@@ -44,7 +44,8 @@ class OneCell {
                 {"concepts", place("--images"), std::move(concepts)},
                 {"methods", place("METHOD"), std::move(methods)},
                 {"placement", place("--device"), std::move(placement)},
-                entry("seed", options_.seed, "--seed")});
+                entry("seed", options_.seed, "--seed"),
+                entry("fixed_loss", options_.fixed_loss, "--fixed-loss")});
   }
 
  private:
@@ -134,6 +135,11 @@ void add_train(CLI::App& parent, Action& action) {
   add_settings(*app, options->settings, "an option of the method: lora_rank=4, ut.learning_rate=1e-4");
   whole_number(app->add_option("--seed", options->seed, "of everything that is drawn")->capture_default_str(), 0,
                1'000'000'000);
+  whole_number(
+      app->add_option("--fixed-loss", options->fixed_loss,
+                      "measure the loss on fixed photos before and after, with so many timesteps for each; 0: no")
+          ->capture_default_str(),
+      0, 1000);
   one_of(app->add_option("--dtype", options->dtype, "type of the frozen weights")->capture_default_str(),
          {"float32", "bfloat16"});
   app->add_option("--device", options->device, "auto (a GPU where there is one), cpu or cuda:0")

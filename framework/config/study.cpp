@@ -13,8 +13,8 @@ namespace {
 
 const std::vector<std::string>& study_keys() {
   static const std::vector<std::string> keys = {
-      "study",   "concepts",    "methods", "sweep",     "seed",    "seeds",    "checkpoints", "evaluate", "encoders",
-      "sampler", "sample_seed", "size",    "placement", "preview", "snapshot", "keep",        "tables"};
+      "study",   "concepts",    "methods", "sweep",     "seed",    "seeds",      "checkpoints", "evaluate", "encoders",
+      "sampler", "sample_seed", "size",    "placement", "preview", "fixed_loss", "snapshot",    "keep",     "tables"};
   return keys;
 }
 
@@ -122,6 +122,9 @@ class StudyReader {
   void read_numbers() {
     if (const auto* node = map_.get("sample_seed")) {
       study_.sample_seed = yaml_integer(*node, "sample_seed", 0, kMaxSeed, faults_).value_or(0);
+    }
+    if (const auto* node = map_.get("fixed_loss")) {
+      study_.fixed_loss = yaml_integer(*node, "fixed_loss", 0, 1000, faults_).value_or(0);
     }
     if (const auto* node = map_.get("size")) study_.size = read_size(*node, "size", faults_);
   }

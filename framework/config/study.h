@@ -19,7 +19,8 @@ struct Known {
   std::function<const MethodSpec*(const std::string&)> method;  ///< null for a name that no plugin has
   std::vector<std::string> methods;
   std::vector<std::string> protocols;
-  std::vector<std::string> prompt_lists;
+  std::function<bool(const std::string& id)> has_prompt_list;
+  std::function<std::vector<std::string>()> prompt_lists;  ///< all ids: asked for when one is wrong
   std::vector<std::string> schedulers;
   /// Names of the settings of a protocol that a study may override; absent: any.
   std::function<std::vector<std::string>(const std::string& protocol)> protocol_settings;
@@ -126,6 +127,7 @@ struct Study {
   std::optional<std::int64_t> size;  ///< pixels of sampled pictures; absent: the base model's
   StudyPlacement placement;
   std::optional<StudyPreview> preview;
+  std::int64_t fixed_loss = 0;  ///< timesteps and noises for each photo; 0: the loss on fixed photos is not measured
   StudySnapshot snapshot;
   std::string keep = "all";
   std::map<std::string, StudyTable> tables;

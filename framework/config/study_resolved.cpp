@@ -27,6 +27,7 @@ class Resolver {
         {"device", study_.placement.device}, {"dtype", study_.placement.dtype}, {"threads", study_.placement.threads}};
     out["snapshot"] = {{"every_steps", study_.snapshot.every_steps}, {"every_seconds", study_.snapshot.every_seconds}};
     if (study_.preview) out["preview"] = {{"every", study_.preview->every}, {"prompts", study_.preview->prompts}};
+    out["fixed_loss"] = study_.fixed_loss;
     add_tables(out);
     return out;
   }

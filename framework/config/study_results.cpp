@@ -88,8 +88,8 @@ class EvaluationReader {
   void read_prompts(const YamlNode& node, const std::string& path, StudyEvaluation& made) {
     const auto id = yaml_text(node, path, faults_);
     if (!id) return;
-    if (std::ranges::count(known_.prompt_lists, *id) == 0) {
-      add_unknown(node.at, path + ": no prompt list", *id, known_.prompt_lists, faults_);
+    if (!known_.has_prompt_list(*id)) {
+      add_unknown(node.at, path + ": no prompt list", *id, known_.prompt_lists(), faults_);
     } else {
       made.prompts = *id;
     }

@@ -90,4 +90,10 @@ Json read_python_json_file(const std::filesystem::path& path) {
 
 std::string pretty_json(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
 
+const Json& member_or_null(const Json& json, const char* name) {
+  static const Json null;
+  const auto found = json.is_object() ? json.find(name) : json.end();
+  return found == json.end() ? null : *found;
+}
+
 }  // namespace atelier

@@ -19,4 +19,7 @@ using Json = nlohmann::json;
 /// 2-space indent, keys sorted, one final newline: what the reference libraries write.
 [[nodiscard]] std::string pretty_json(const Json& json);
 
+/// The member, or null where there is none or `json` is no object; lives as long as `json`.
+[[nodiscard]] const Json& member_or_null(const Json& json, const char* name);
+
 }  // namespace atelier

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t kHeaderBegin = 8;  // byte of the file at which the JSON begins
 constexpr int kMaxDepth = 127;           // serde_json, the reference's parser, stops at 128
-constexpr const char* kDamaged =
+constexpr const char* kDamagedHeader =
     "the file is damaged or not written by a safetensors library: fetch or convert it again";
 
 // The reference's list, in its order of alignment.
@@ -172,7 +172,7 @@ class HeaderHandler final : public nlohmann::json_sax<Json> {
     throw Error({.where = fmt::format("{}: header, byte {}", where_, kHeaderBegin + byte - (byte > 0 ? 1 : 0)),
                  .found = fmt::format("not JSON ({})", quote(text)),
                  .expected = "one JSON object in UTF-8",
-                 .advice = kDamaged});
+                 .advice = kDamagedHeader});
   }
 
  private:
@@ -186,7 +186,7 @@ class HeaderHandler final : public nlohmann::json_sax<Json> {
     throw Error({.where = fmt::format("{}: {}, byte {}", where_, key, kHeaderBegin + position_),
                  .found = std::move(found),
                  .expected = std::move(expected),
-                 .advice = kDamaged});
+                 .advice = kDamagedHeader});
   }
 
   [[noreturn]] void unexpected(const std::string& found) const {
@@ -278,13 +278,13 @@ void check_bytes(std::string_view text, const std::string& where) {
     throw Error({.where = where + ": header, byte 8",
                  .found = "a UTF-8 byte order mark",
                  .expected = "the { of a JSON object",
-                 .advice = kDamaged});
+                 .advice = kDamagedHeader});
   }
   if (const auto nul = text.find('\0'); nul != std::string_view::npos) {
     throw Error({.where = fmt::format("{}: header, byte {}", where, kHeaderBegin + nul),
                  .found = "a NUL byte",
                  .expected = "JSON; padding is made of spaces",
-                 .advice = kDamaged});
+                 .advice = kDamagedHeader});
   }
 }
 

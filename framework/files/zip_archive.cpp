@@ -27,7 +27,7 @@ constexpr std::size_t kCentralSize = 46;
 constexpr std::uint32_t kIn64 = 0xffffffff;        // "look into the zip64 field"
 constexpr std::uint16_t kEncrypted = 0x2041;       // bits 0, 6 and 13
 constexpr std::uint16_t kSizesAfterData = 0x0008;  // bit 3: the local header's sizes are zero
-constexpr const char* kDamaged = "the file is incomplete or damaged: fetch it again";
+constexpr const char* kDamagedZip = "the file is incomplete or damaged: fetch it again";
 constexpr const char* kRepack = "save the checkpoint again with torch.save, or convert it to safetensors";
 
 struct Directory {
@@ -54,7 +54,7 @@ struct Source {
   const std::string& where;
 
   [[noreturn]] void fail(std::uint64_t at, std::string found, std::string expected = {},
-                         const char* advice = kDamaged) const {
+                         const char* advice = kDamagedZip) const {
     throw Error({.where = fmt::format("{}: byte {}", where, at),
                  .found = std::move(found),
                  .expected = std::move(expected),

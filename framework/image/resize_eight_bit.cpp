@@ -5,6 +5,12 @@
 #include "framework/image/resample.h"
 
 namespace atelier::image_detail {
+
+struct Filter {
+  double (*function)(double);
+  double support;
+};
+
 namespace {
 
 constexpr int kFractionBits = 22;  // 32 - 8 - 2, so that sums with overshoot fit
@@ -26,11 +32,6 @@ Taps<std::int32_t> to_fixed(const Taps<double>& taps) {
   }
   return fixed;
 }
-
-struct Filter {
-  double (*function)(double);
-  double support;
-};
 
 Filter filter_of(ResizeMethod method) {
   switch (method) {

@@ -15,7 +15,7 @@ std::int64_t hidden_width(const ConfigReader& reader, std::int64_t width, bool s
   return swiglu ? (full * 2 / 3 + 7) / 8 * 8 : full;
 }
 
-VisionConfig parse(const Json& config, const std::string& where) {
+VisionConfig dinov2_config(const Json& config, const std::string& where) {
   const ConfigReader reader(config, where);
   VisionConfig defaults{.image_size = 224, .patch_size = 14, .layers = 12, .block = {}};
   defaults.block.eps = 1e-6;
@@ -47,7 +47,7 @@ EncoderBlock::Names names(bool swiglu, bool in_memory) {
 }  // namespace
 
 Dinov2::Dinov2(const Json& config, Weights weights, PositionInterpolation positions)
-    : config_(parse(config, weights.where())), interpolation_(positions) {
+    : config_(dinov2_config(config, weights.where())), interpolation_(positions) {
   const ConfigReader reader(config, weights.where());
   const Scope root(weights, registry_);
   const Scope embeddings = root / "embeddings";

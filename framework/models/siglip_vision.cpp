@@ -8,7 +8,7 @@
 namespace atelier {
 namespace {
 
-VisionConfig parse(const Json& config, const std::string& where) {
+VisionConfig siglip_config(const Json& config, const std::string& where) {
   const bool whole = ConfigReader(config, where).text("model_type", "") == "siglip";
   const ConfigReader reader(whole ? sub_config(config, "vision_config", where) : config, where);
   VisionConfig defaults;
@@ -45,7 +45,7 @@ Tensor SiglipVision::Head::forward(const Tensor& x) const {
 }
 
 SiglipVision::SiglipVision(const Json& config, Weights weights)
-    : config_(parse(config, weights.where())), where_(weights.where()) {
+    : config_(siglip_config(config, weights.where())), where_(weights.where()) {
   const Scope root(weights, registry_);
   const auto& options = config_.block;
   const Scope model = weights.has("embeddings.patch_embedding.weight") ? root : root / "vision_model";

@@ -5,7 +5,7 @@
 namespace atelier {
 namespace {
 
-VisionConfig parse(const Json& config, const std::string& where) {
+VisionConfig vit_config(const Json& config, const std::string& where) {
   auto parsed = parse_vision_config({config, where}, {});
   parsed.block.eps = 1e-6;
   return parsed;
@@ -26,7 +26,7 @@ EncoderBlock::Names names(bool in_memory) {
 
 }  // namespace
 
-ViT::ViT(const Json& config, Weights weights) : config_(parse(config, weights.where())) {
+ViT::ViT(const Json& config, Weights weights) : config_(vit_config(config, weights.where())) {
   const Scope root(weights, registry_);
   const Scope model = weights.has("vit.embeddings.cls_token") ? root / "vit" : root;
   const Scope embeddings = model / "embeddings";

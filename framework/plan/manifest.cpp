@@ -43,7 +43,8 @@ Known known_words(const PluginCatalog& plugins, const PromptCatalog& prompts) {
     return found == plugins.all().end() ? nullptr : &found->method;
   };
   known.protocols = protocol_ids();
-  known.prompt_lists = prompts.ids();
+  known.has_prompt_list = [&prompts](const std::string& id) { return prompts.contains(id); };
+  known.prompt_lists = [&prompts] { return prompts.ids(); };
   known.schedulers = sampler_schedulers();
   known.scheduler_settings = sampler_settings;
   known.protocol_settings = [](const std::string& id) { return scoring_settings(read_protocol(id)); };

@@ -272,7 +272,7 @@ Json ManifestBuilder::common_job(const PlannedModel& model) const {
 }
 
 Json& ManifestBuilder::job(const std::string& identity, const std::string& kind, const std::vector<std::int64_t>& needs,
-                           const std::string& base, const Json& content) {
+                           const std::string& base, Json content) {
   const auto [found, fresh] = job_index_.emplace(identity, static_cast<std::int64_t>(jobs_.size()));
   if (fresh) {
     jobs_.push_back({{"id", found->second},
@@ -281,7 +281,7 @@ Json& ManifestBuilder::job(const std::string& identity, const std::string& kind,
                      {"runs", Json::array()},
                      {"base", base},
                      {"outputs", Json::array()},
-                     {"job", content}});
+                     {"job", std::move(content)}});
   }
   return jobs_.at(static_cast<std::size_t>(found->second));
 }

@@ -74,7 +74,7 @@ class ManifestBuilder {
   [[nodiscard]] Json encoders_of(const StudyEvaluation& evaluation, const ProtocolSpec& protocol) const;
   /// The job with this content, a new one where there is none.
   Json& job(const std::string& identity, const std::string& kind, const std::vector<std::int64_t>& needs,
-            const std::string& base, const Json& content);
+            const std::string& base, Json content);
   void use(std::int64_t job, const std::string& run);
 
   const Study& study_;

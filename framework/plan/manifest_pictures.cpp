@@ -13,10 +13,14 @@ struct PromptPlace {
   std::string id, text, role;
 };
 
+Json::iterator output_of(Json& outputs, const std::string& key) {
+  return std::ranges::find_if(outputs,
+                              [&](const Json& each) { return each.at("key").get_ref<const std::string&>() == key; });
+}
+
 /// Evaluations share pictures, and scores where they ask for the same: an output names all that it serves.
-void serve(Json& outputs, const std::string& key, const std::string& evaluation) {
-  const auto output = std::ranges::find_if(outputs, [&](const Json& each) { return each.at("key") == key; });
-  Json& names = (*output)["evaluations"];
+void serve(Json& output, const std::string& evaluation) {
+  Json& names = output["evaluations"];
   if (std::ranges::find(names, Json(evaluation)) == names.end()) names.push_back(evaluation);
 }
 
@@ -115,7 +119,7 @@ void ManifestBuilder::evaluate(const PlannedModel& model, const std::string& sub
   const Json identity{{"artifact", in.artifact}, {"method", in.method},   {"sampler", in.sampler},
                       {"size", in.size},         {"batch", in.batch},     {"base", in.base},
                       {"negative", in.negative}, {"phrase", model.phrase}};
-  Json& sampling = job(key_of({{"sample", identity}}), "sample", needs, model.base->digest, content);
+  Json& sampling = job(key_of({{"sample", identity}}), "sample", needs, model.base->digest, std::move(content));
   const auto sample_job = sampling.at("id").get<std::int64_t>();
 
   Json sets = Json::array(), described = Json::array();
@@ -126,19 +130,21 @@ void ManifestBuilder::evaluate(const PlannedModel& model, const std::string& sub
                         .filled = filled(place.text, model.phrase),
                         .base = filled(place.text, model.base_phrase),
                         .seeds = seeds_of(place.text, count)};
-    const Json description = sample_description(in, prompt);
+    Json description = sample_description(in, prompt);
     const std::string key = key_of(description);
     Json& outputs = sampling.at("outputs");
-    if (std::ranges::none_of(outputs, [&](const Json& output) { return output.at("key") == key; })) {
+    auto output = output_of(outputs, key);
+    if (output == outputs.end()) {
       outputs.push_back({{"key", key},
-                         {"description", description},
+                         {"description", std::move(description)},
                          {"prompt_id", place.id},
                          {"template", place.text},
                          {"text", prompt.filled},
                          {"base_text", prompt.base},
                          {"seeds", prompt.seeds}});
+      output = std::prev(outputs.end());
     }
-    serve(outputs, key, evaluation.name);
+    serve(*output, evaluation.name);
     sets.push_back({{"prompt_id", place.id}, {"text", place.text}, {"role", place.role}, {"key", key}});
     described.push_back({{"prompt", place.id}, {"text", place.text}, {"role", place.role}, {"images", key}});
   }
@@ -156,20 +162,25 @@ void ManifestBuilder::evaluate(const PlannedModel& model, const std::string& sub
   for (const auto& [role, entry] : encoders.items()) encoder_digests[role] = entry.at("digest");
   Json scoring = settings.at("scoring");
   scoring["id"] = spec.id;
-  const Json description{{"kind", "score"},       {"framework", kFrameworkNumerics},
-                         {"protocol", scoring},   {"encoders", encoder_digests},
-                         {"references", digests}, {"class_word", model.subject.at("class_word")},
-                         {"sets", described},     {"numerics_class", numerics_class_}};
+  Json description{{"kind", "score"},
+                   {"framework", kFrameworkNumerics},
+                   {"protocol", std::move(scoring)},
+                   {"encoders", encoder_digests},
+                   {"references", std::move(digests)},
+                   {"class_word", model.subject.at("class_word")},
+                   {"sets", std::move(described)},
+                   {"numerics_class", numerics_class_}};
   const std::string key = key_of(description);
   Json score = common_job(model);
   score["plugin"] = nullptr;
   score["protocol"] = {{"id", spec.id}, {"scoring", settings.at("scoring")}};
   score["encoders"] = encoders;
-  score["references"] = references;
-  score["sets"] = sets;
-  Json& scored = job(key, "score", {sample_job}, model.base->digest, score);
-  if (scored.at("outputs").empty()) scored["outputs"].push_back({{"key", key}, {"description", description}});
-  serve(scored["outputs"], key, evaluation.name);
+  score["references"] = std::move(references);
+  score["sets"] = std::move(sets);
+  Json& scored = job(key, "score", {sample_job}, model.base->digest, std::move(score));
+  if (scored.at("outputs").empty())
+    scored["outputs"].push_back({{"key", key}, {"description", std::move(description)}});
+  serve(*output_of(scored["outputs"], key), evaluation.name);
   use(scored.at("id").get<std::int64_t>(), run);
   Json record = settings;
   record["encoders"] = encoder_digests;

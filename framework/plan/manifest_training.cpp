@@ -96,7 +96,8 @@ std::int64_t ManifestBuilder::train_job(const PlannedModel& model, const TrainIn
   content["snapshot"] = {{"every_steps", study_.snapshot.every_steps},
                          {"every_seconds", study_.snapshot.every_seconds}};
   if (study_.preview) content["preview"] = {{"every", study_.preview->every}, {"prompts", study_.preview->prompts}};
-  Json& made = job(identity, "train", needs, model.base->digest, content);
+  if (study_.fixed_loss > 0) content["fixed_loss"] = study_.fixed_loss;
+  Json& made = job(identity, "train", needs, model.base->digest, std::move(content));
   // Runs that differ in the total alone share the job; it knows the longest.
   if (made["job"]["steps"].get<std::int64_t>() < steps) {
     made["job"]["steps"] = steps;

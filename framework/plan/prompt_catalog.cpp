@@ -96,13 +96,22 @@ void PromptCatalog::load(const std::string& stem) const {
   }
 }
 
-const PromptList& PromptCatalog::list(const std::string& id) const {
+/// Reads one file alone: all of them take longer than everything else that `plan` does.
+const PromptList* PromptCatalog::find(const std::string& id) const {
+  if (const auto found = lists_.find(id); found != lists_.end()) return &found->second;
   const auto stem = id.substr(0, id.find('/'));
   const auto known = stems();
   if (std::ranges::find(known, stem) != known.end()) load(stem);
   const auto found = lists_.find(id);
-  if (found == lists_.end()) fail_unknown("prompt list", id, ids());
-  return found->second;
+  return found == lists_.end() ? nullptr : &found->second;
+}
+
+bool PromptCatalog::contains(const std::string& id) const { return find(id) != nullptr; }
+
+const PromptList& PromptCatalog::list(const std::string& id) const {
+  const PromptList* found = find(id);
+  if (found == nullptr) fail_unknown("prompt list", id, ids());
+  return *found;
 }
 
 std::vector<std::string> PromptCatalog::ids() const {

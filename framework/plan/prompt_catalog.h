@@ -26,10 +26,12 @@ class PromptCatalog {
 
   /// Throws Error (usage) for an id that no file has, with the nearest one.
   [[nodiscard]] const PromptList& list(const std::string& id) const;
+  [[nodiscard]] bool contains(const std::string& id) const;
   [[nodiscard]] std::vector<std::string> ids() const;
 
  private:
   void load(const std::string& stem) const;
+  [[nodiscard]] const PromptList* find(const std::string& id) const;
   [[nodiscard]] std::vector<std::string> stems() const;
   std::filesystem::path folder_;
   mutable std::map<std::string, PromptList> lists_;  // by id

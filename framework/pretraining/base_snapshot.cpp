@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kSchema = "atelier.base_training/1";
+constexpr const char* kSnapshotSchema = "atelier.base_training/1";
 
 [[noreturn]] void refuse(const fs::path& path, std::string found, std::string expected) {
   throw Error({.where = path.string(),
@@ -39,16 +39,16 @@ std::int64_t step_of(const fs::path& path, const NamedTensors& content) {
 
 void BaseSnapshot::write(const BaseState& state) const {
   fs::create_directories(path_.parent_path());
-  write_named_tensors(path_,
-                      {.tensors = state.buffers,
-                       .metadata = {{"schema", kSchema}, {"digest", digest_}, {"step", std::to_string(state.step)}}});
+  write_named_tensors(
+      path_, {.tensors = state.buffers,
+              .metadata = {{"schema", kSnapshotSchema}, {"digest", digest_}, {"step", std::to_string(state.step)}}});
 }
 
 std::int64_t BaseSnapshot::load(const TensorMap& buffers) const {
   remove_leftovers();
   if (!fs::exists(path_)) return 0;
   const NamedTensors content = read_named_tensors(path_);
-  if (text(content, "schema") != kSchema) refuse(path_, "schema " + text(content, "schema"), kSchema);
+  if (text(content, "schema") != kSnapshotSchema) refuse(path_, "schema " + text(content, "schema"), kSnapshotSchema);
   if (text(content, "digest") != digest_) {
     refuse(path_, "a snapshot of another recipe, of other data or of other inputs", "one of this training");
   }

@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kSchema = "atelier.base_component/1";
+constexpr const char* kComponentSchema = "atelier.base_component/1";
 
 /// Raised when what a training computes changes: then nothing of an earlier version goes on, or counts as done.
 constexpr int kNumerics = 1;
@@ -81,7 +81,7 @@ class BaseRecord {
   [[nodiscard]] std::vector<fs::path> find() const {
     if (!fs::is_regular_file(path_)) return {};
     const Json record = read_json_file(path_);
-    if (!record.is_object() || record.value("schema", "") != kSchema || record.value("digest", "") != digest_)
+    if (!record.is_object() || record.value("schema", "") != kComponentSchema || record.value("digest", "") != digest_)
       return {};
     std::vector<fs::path> files;
     const Json listed = record.value("files", Json::object());
@@ -95,7 +95,7 @@ class BaseRecord {
   void write(const BaseRecipe& recipe, const BaseTrainingResult& result) const {
     Json files = Json::object();
     for (const auto& file : result.files) files[fs::relative(file, out_).string()] = sha256_file(file);
-    write_json(path_, {{"schema", kSchema},
+    write_json(path_, {{"schema", kComponentSchema},
                        {"digest", digest_},
                        {"recipe", recipe.resolved()},
                        {"loss", result.training.loss},

@@ -12,7 +12,7 @@
 namespace atelier {
 namespace {
 
-constexpr std::int64_t kBatch = 64;
+constexpr std::int64_t kPicturesAtOnce = 64;
 
 }  // namespace
 
@@ -21,9 +21,9 @@ Posterior encode_pictures(const VAE& vae, const Tensor& images, const std::funct
   const std::int64_t count = images.size(0);
   Progress progress("encoding pictures", static_cast<std::size_t>(count));
   std::vector<Tensor> means, deviations;
-  for (std::int64_t first = 0; first < count; first += kBatch) {
+  for (std::int64_t first = 0; first < count; first += kPicturesAtOnce) {
     keep_on();
-    const std::int64_t rows = std::min(kBatch, count - first);
+    const std::int64_t rows = std::min(kPicturesAtOnce, count - first);
     const Tensor bytes = images.narrow(0, first, rows).to(vae.placement().device);
     const Posterior part = vae.encode(to_pixels(bytes, vae.placement().dtype));
     means.push_back(part.mean.to(at::kFloat).contiguous());

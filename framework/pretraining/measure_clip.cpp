@@ -22,7 +22,7 @@
 namespace atelier {
 namespace {
 
-constexpr std::int64_t kBatch = 64;
+constexpr std::int64_t kClipBatch = 64;
 constexpr const char* kClass = "class";
 
 Tensor normalised(const Tensor& features) {
@@ -49,7 +49,7 @@ struct ClipParts {
 Tensor image_features(const ClipParts& clip, const MeasuredSet& set, MeasureContext& context) {
   const ClipPixels pixels(clip.placement.device);
   std::vector<Tensor> features;
-  context.in_batches("pictures through CLIP", set.count, kBatch, [&](std::int64_t first, std::int64_t rows) {
+  context.in_batches("pictures through CLIP", set.count, kClipBatch, [&](std::int64_t first, std::int64_t rows) {
     features.push_back(normalised(clip.model.image_features(pixels(set.images(first, rows, clip.placement.device)))));
   });
   return at::cat(features);  // [N, F] float64
@@ -57,7 +57,7 @@ Tensor image_features(const ClipParts& clip, const MeasuredSet& set, MeasureCont
 
 Tensor text_features(const ClipParts& clip, const MeasuredSet& set, MeasureContext& context) {
   std::vector<Tensor> features;
-  context.in_batches("captions through CLIP", set.count, kBatch, [&](std::int64_t first, std::int64_t rows) {
+  context.in_batches("captions through CLIP", set.count, kClipBatch, [&](std::int64_t first, std::int64_t rows) {
     std::vector<std::int64_t> flat;
     for (std::int64_t i = first; i < first + rows; ++i) {
       const auto ids = clip.tokenizer.encode(caption_of(set, i));

@@ -16,7 +16,7 @@
 namespace atelier {
 namespace {
 
-constexpr std::int64_t kBatch = 64;
+constexpr std::int64_t kJudgeBatch = 64;
 
 /// [rows, attributes] int64.
 Tensor true_values(const MeasuredSet& set, std::int64_t first, std::int64_t rows) {
@@ -30,7 +30,7 @@ Tensor true_values(const MeasuredSet& set, std::int64_t first, std::int64_t rows
 
 void measure(const Judge& judge, const MeasuredSet& set, double wanted, MeasureContext& context) {
   std::vector<Tensor> right;  // [B, attributes] float64
-  context.in_batches("judging renders", set.count, kBatch, [&](std::int64_t first, std::int64_t rows) {
+  context.in_batches("judging renders", set.count, kJudgeBatch, [&](std::int64_t first, std::int64_t rows) {
     const Tensor seen = judge.see(set.images(first, rows, c10::kCPU));
     right.push_back((seen == true_values(set, first, rows)).to(at::kDouble));
   });

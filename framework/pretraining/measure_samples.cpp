@@ -10,7 +10,7 @@
 namespace atelier {
 namespace {
 
-constexpr std::int64_t kColumns = 12;  // at least, where the pictures of one prompt are fewer
+constexpr std::int64_t kSampleColumns = 12;  // at least, where the pictures of one prompt are fewer
 
 /// A prompt's sample and what it should show: value by attribute, as places in the judge's config.
 struct Asked {
@@ -95,7 +95,8 @@ void measure(SamplesToJudge& samples, MeasureContext& context) {
     if (limit != samples.wanted.judged.end()) measured.wanted = limit->second;
     context.add(std::move(measured));
   }
-  const auto columns = std::max<std::int64_t>(1, kColumns / samples.wanted.per_prompt) * samples.wanted.per_prompt;
+  const auto columns =
+      std::max<std::int64_t>(1, kSampleColumns / samples.wanted.per_prompt) * samples.wanted.per_prompt;
   context.add_sheet("samples.png", pictures_of(images), static_cast<int>(columns),
                     "samples, row by row in the order of samples.txt");
   context.add_text("samples.txt", text);

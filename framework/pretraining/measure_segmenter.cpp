@@ -17,10 +17,10 @@
 namespace atelier {
 namespace {
 
-constexpr std::int64_t kBatch = 32;
+constexpr std::int64_t kSegmenterBatch = 32;
 constexpr std::int64_t kHalfCovered = 128;  // of 255: a pixel that belongs to the subject
-constexpr int kColumns = 5;                 // of three: picture, mask, found
-constexpr std::size_t kShown = 40;
+constexpr int kMaskColumns = 5;             // of three: picture, mask, found
+constexpr std::size_t kMasksShown = 40;
 
 struct Segmenter {
   ClipSeg network;
@@ -60,14 +60,14 @@ void measure(const Segmenter& segmenter, const MeasuredSet& set, const Segmenter
              MeasureContext& context) {
   std::vector<Tensor> overlaps;
   std::vector<Image> shown;
-  context.in_batches("segmenting", set.count, kBatch, [&](std::int64_t first, std::int64_t rows) {
+  context.in_batches("segmenting", set.count, kSegmenterBatch, [&](std::int64_t first, std::int64_t rows) {
     const Tensor images = set.images(first, rows, segmenter.network.placement().device);
     const Tensor found = (segmenter.find(images, subjects_of(set, first, rows)) >= wanted.threshold).to(at::kCPU);
     const Tensor expected = set.scenes.masks().narrow(0, first, rows) >= kHalfCovered;
     overlaps.push_back(intersection_over_union(found, expected));
-    if (!context.wants_pictures() || shown.size() >= 3 * kShown) return;
+    if (!context.wants_pictures() || shown.size() >= 3 * kMasksShown) return;
     const auto pictures = pictures_of(images), masks = pictures_of_masks(expected), made = pictures_of_masks(found);
-    for (std::size_t i = 0; i < pictures.size() && shown.size() < 3 * kShown; ++i) {
+    for (std::size_t i = 0; i < pictures.size() && shown.size() < 3 * kMasksShown; ++i) {
       shown.insert(shown.end(), {pictures[i], masks[i], made[i]});
     }
   });
@@ -77,7 +77,7 @@ void measure(const Segmenter& segmenter, const MeasuredSet& set, const Segmenter
                .wanted = wanted.iou,
                .unit = MeasureUnit::score,
                .count = set.count});
-  context.add_sheet("masks.png", shown, 3 * kColumns, "each picture, its mask, and what the segmenter found");
+  context.add_sheet("masks.png", shown, 3 * kMaskColumns, "each picture, its mask, and what the segmenter found");
 }
 
 }  // namespace

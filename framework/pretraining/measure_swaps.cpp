@@ -11,7 +11,7 @@
 namespace atelier {
 namespace {
 
-constexpr int kColumns = 12;
+constexpr int kSwapColumns = 12;
 
 /// A pair in the judge's terms.
 struct AskedSwap {
@@ -81,7 +81,7 @@ std::vector<SwapSeen> look_at(SwapsToJudge& swaps, MeasureContext& context) {
     wanted.push_back({.prompt = swaps.wanted.pairs[i].to, .seed = swaps.seed + i});
   }
   const Tensor images = swaps.maker.make(wanted, context);
-  context.add_sheet("swaps.png", pictures_of(images), kColumns,
+  context.add_sheet("swaps.png", pictures_of(images), kSwapColumns,
                     "pairs of one seed side by side, row by row in the order of swaps.txt");
   const Tensor seen = swaps.judge.see(images).contiguous();  // [2 n, attributes] int64
   const auto row = [&](std::size_t i) {

@@ -9,22 +9,22 @@
 namespace atelier {
 namespace {
 
-constexpr std::int64_t kBatch = 32;
-constexpr int kColumns = 8;  // of pairs: a picture, and beside it its reconstruction
-constexpr std::size_t kShown = 64;
+constexpr std::int64_t kVaeBatch = 32;
+constexpr int kPairColumns = 8;  // of pairs: a picture, and beside it its reconstruction
+constexpr std::size_t kPairsShown = 64;
 
 void measure(const VAE& vae, const MeasuredSet& set, double wanted, MeasureContext& context) {
   std::vector<Tensor> decibels;
   std::vector<Image> shown;
-  context.in_batches("reconstructing", set.count, kBatch, [&](std::int64_t first, std::int64_t rows) {
+  context.in_batches("reconstructing", set.count, kVaeBatch, [&](std::int64_t first, std::int64_t rows) {
     const Tensor images = set.images(first, rows, vae.placement().device);
     const Tensor pixels = to_pixels(images, at::kFloat);
     const double scale = vae.config().scaling_factor;
     const Tensor made = vae.decode(vae.encode(pixels).mean * scale).to(at::kFloat).clamp(-1, 1);
     decibels.push_back(psnr(made, pixels).to(at::kCPU));
-    if (!context.wants_pictures() || shown.size() >= 2 * kShown) return;
+    if (!context.wants_pictures() || shown.size() >= 2 * kPairsShown) return;
     const auto before = pictures_of(images), after = pictures_of(to_bytes(made));
-    for (std::size_t i = 0; i < before.size() && shown.size() < 2 * kShown; ++i) {
+    for (std::size_t i = 0; i < before.size() && shown.size() < 2 * kPairsShown; ++i) {
       shown.insert(shown.end(), {before[i], after[i]});
     }
   });
@@ -34,7 +34,7 @@ void measure(const VAE& vae, const MeasuredSet& set, double wanted, MeasureConte
                .wanted = wanted,
                .unit = MeasureUnit::decibels,
                .count = set.count});
-  context.add_sheet("reconstructions.png", shown, 2 * kColumns, "each picture, and beside it its reconstruction");
+  context.add_sheet("reconstructions.png", shown, 2 * kPairColumns, "each picture, and beside it its reconstruction");
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kBatch = 128;
+constexpr std::int64_t kPromptsAtOnce = 128;
 
 }  // namespace
 
@@ -48,9 +48,9 @@ Tensor encode_captions(const ClipText& text, const Tensor& ids, const std::funct
   Progress progress("encoding captions", static_cast<std::size_t>(ids.size(0)));
   Tensor states = at::empty({ids.size(0), ids.size(1), text.config().width},
                             at::TensorOptions().device(text.placement().device).dtype(text.placement().dtype));
-  for (std::int64_t first = 0; first < ids.size(0); first += kBatch) {
+  for (std::int64_t first = 0; first < ids.size(0); first += kPromptsAtOnce) {
     keep_on();
-    const std::int64_t rows = std::min(kBatch, ids.size(0) - first);
+    const std::int64_t rows = std::min(kPromptsAtOnce, ids.size(0) - first);
     states.narrow(0, first, rows).copy_(text.forward(ids.narrow(0, first, rows)).last_hidden_state);
     progress.advance(static_cast<std::size_t>(rows));
   }

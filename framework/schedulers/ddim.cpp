@@ -10,7 +10,7 @@
 namespace atelier {
 namespace {
 
-struct Options {
+struct DdimOptions {
   BetaOptions betas;
   PredictionType prediction_type = PredictionType::epsilon;
   TimestepGrid grid;
@@ -20,7 +20,7 @@ struct Options {
   double eta = 0.0;
 };
 
-struct Call {
+struct DdimCall {
   Level level;
   double original = 0.0;   ///< √ᾱ'
   double direction = 0.0;  ///< √(1 − ᾱ' − σ²)
@@ -29,7 +29,7 @@ struct Call {
 
 class Ddim final : public Scheduler {
  public:
-  explicit Ddim(const Options& options)
+  explicit Ddim(const DdimOptions& options)
       : Scheduler("ddim", NoiseSchedule(options.betas), options.prediction_type), options_(options) {}
 
   bool draws_noise(std::size_t) const override { return options_.eta > 0.0; }
@@ -43,16 +43,16 @@ class Ddim final : public Scheduler {
     for (const double timestep : timesteps_) calls_.push_back(planned(timestep, timestep - down));
   }
 
-  Call planned(double timestep, double previous) const {
+  DdimCall planned(double timestep, double previous) const {
     const float now = alpha_bar(timestep);
     const float final_alpha_bar = options_.set_alpha_to_one ? 1.0F : alpha_bar(0);
     const float next = previous >= 0 ? alpha_bar(previous) : final_alpha_bar;
     const float variance = ((1.0F - next) / (1.0F - now)) * (1.0F - now / next);
     const float deviation = options_.eta > 0.0 ? static_cast<float>(options_.eta) * std::sqrt(variance) : 0.0F;
-    const Call call{.level = {.alpha = std::sqrt(now), .sigma = std::sqrt(1.0F - now)},
-                    .original = std::sqrt(next),
-                    .direction = std::sqrt(1.0F - next - deviation * deviation),
-                    .noise = deviation};
+    const DdimCall call{.level = {.alpha = std::sqrt(now), .sigma = std::sqrt(1.0F - now)},
+                        .original = std::sqrt(next),
+                        .direction = std::sqrt(1.0F - next - deviation * deviation),
+                        .noise = deviation};
     const bool divides = prediction_type() == PredictionType::epsilon;
     check_finite({divides ? 1.0 / call.level.alpha : 0.0, call.direction, call.noise}, calls_.size());
     return call;
@@ -69,14 +69,14 @@ class Ddim final : public Scheduler {
     return weighted_sum({{call.original, original}, {call.direction, noise}, {call.noise, step_noise}});
   }
 
-  const Options options_;
-  std::vector<Call> calls_;
+  const DdimOptions options_;
+  std::vector<DdimCall> calls_;
 };
 
 }  // namespace
 
 std::unique_ptr<Scheduler> make_ddim(SchedulerSettings& config) {
-  Options options;
+  DdimOptions options;
   options.betas = read_beta_options(config, ZeroSnr::known);
   options.prediction_type = read_prediction_type(config);
   options.grid = read_timestep_grid(config, TimestepSpacing::leading, options.betas.num_train_timesteps);

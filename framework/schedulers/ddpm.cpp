@@ -14,7 +14,7 @@ namespace {
 
 enum class VarianceType { fixed_small, fixed_small_log, fixed_large };
 
-struct Options {
+struct DdpmOptions {
   BetaOptions betas;
   PredictionType prediction_type = PredictionType::epsilon;
   TimestepGrid grid;
@@ -23,7 +23,7 @@ struct Options {
   double clip_sample_range = 1.0;
 };
 
-struct Call {
+struct DdpmCall {
   Level level;
   double original = 0.0;
   double sample = 0.0;
@@ -38,7 +38,7 @@ float deviation(VarianceType type, float now, float next, float beta) {
 
 class Ddpm final : public Scheduler {
  public:
-  explicit Ddpm(const Options& options)
+  explicit Ddpm(const DdpmOptions& options)
       : Scheduler("ddpm", NoiseSchedule(options.betas), options.prediction_type), options_(options) {}
 
   bool draws_noise(std::size_t call) const override { return timesteps_.at(call) > 0; }
@@ -53,13 +53,13 @@ class Ddpm final : public Scheduler {
     }
   }
 
-  Call planned(double timestep, float next) const {
+  DdpmCall planned(double timestep, float next) const {
     const float now = alpha_bar(timestep);
     const float alpha = now / next;
     const float beta = 1.0F - alpha;
-    Call call{.level = {.alpha = std::sqrt(now), .sigma = std::sqrt(1.0F - now)},
-              .original = std::sqrt(next) * beta / (1.0F - now),
-              .sample = std::sqrt(alpha) * (1.0F - next) / (1.0F - now)};
+    DdpmCall call{.level = {.alpha = std::sqrt(now), .sigma = std::sqrt(1.0F - now)},
+                  .original = std::sqrt(next) * beta / (1.0F - now),
+                  .sample = std::sqrt(alpha) * (1.0F - next) / (1.0F - now)};
     if (timestep > 0) call.noise = deviation(options_.variance_type, now, next, beta);
     const bool divides = prediction_type() == PredictionType::epsilon;
     check_finite({divides ? 1.0 / call.level.alpha : 0.0, call.original, call.sample, call.noise}, calls_.size());
@@ -76,8 +76,8 @@ class Ddpm final : public Scheduler {
     return weighted_sum({{call.original, original}, {call.sample, sample}, {call.noise, step_noise}});
   }
 
-  const Options options_;
-  std::vector<Call> calls_;
+  const DdpmOptions options_;
+  std::vector<DdpmCall> calls_;
 };
 
 }  // namespace
@@ -86,7 +86,7 @@ std::unique_ptr<Scheduler> make_ddpm(SchedulerSettings& config) {
   static constexpr std::array<Word<VarianceType>, 3> kTypes{{{"fixed_small", VarianceType::fixed_small},
                                                              {"fixed_small_log", VarianceType::fixed_small_log},
                                                              {"fixed_large", VarianceType::fixed_large}}};
-  Options options;
+  DdpmOptions options;
   options.betas = read_beta_options(config, ZeroSnr::known);
   options.prediction_type = read_prediction_type(config);
   options.grid = read_timestep_grid(config, TimestepSpacing::leading, options.betas.num_train_timesteps);

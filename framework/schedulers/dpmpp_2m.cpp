@@ -15,7 +15,7 @@ namespace {
 enum class Algorithm { ode, sde };
 enum class SolverType { midpoint, heun };
 
-struct Options {
+struct Dpmpp2mOptions {
   BetaOptions betas;
   PredictionType prediction_type = PredictionType::epsilon;
   TimestepGrid grid;
@@ -31,7 +31,7 @@ struct Options {
 };
 
 /// x' = sample·x + Σ original[i]·x0₋ᵢ + noise·z, the newest x0 first.
-struct Call {
+struct Dpmpp2mCall {
   Level level;
   double sample = 0.0;
   std::array<double, 3> original{};
@@ -78,7 +78,7 @@ std::array<double, 3> on_history(const Weights& weights, double r0, double r1, i
 
 class Dpmpp2m final : public Scheduler {
  public:
-  Dpmpp2m(std::string name, const Options& options)
+  Dpmpp2m(std::string name, const Dpmpp2mOptions& options)
       : Scheduler(std::move(name), NoiseSchedule(options.betas), options.prediction_type),
         options_(options),
         table_(sigma_table(noise_schedule())) {}
@@ -125,7 +125,7 @@ class Dpmpp2m final : public Scheduler {
     return static_cast<int>(std::min(most, static_cast<std::int64_t>(index) + 1));
   }
 
-  Call planned(std::size_t index) const {
+  Dpmpp2mCall planned(std::size_t index) const {
     const NoiseLevel next(sigmas_[index + 1]);
     const NoiseLevel now(sigmas_[index]);
     const float h = next.lambda - now.lambda;
@@ -136,9 +136,9 @@ class Dpmpp2m final : public Scheduler {
     const int rank = order(index);
     const bool sde = options_.algorithm == Algorithm::sde;
     const auto weights = (sde ? sde_weights : ode_weights)(next.alpha, h, options_.solver_type, rank);
-    Call call{.level = {.alpha = now.alpha, .sigma = now.sigma},
-              .sample = next.sigma / now.sigma,
-              .original = on_history(weights, ratio(0), ratio(1), rank)};
+    Dpmpp2mCall call{.level = {.alpha = now.alpha, .sigma = now.sigma},
+                     .sample = next.sigma / now.sigma,
+                     .original = on_history(weights, ratio(0), ratio(1), rank)};
     if (sde) {
       call.sample = next.sigma / now.sigma * std::exp(-h);
       call.noise = next.sigma * std::sqrt(1.0F - std::exp(-2.0F * h));
@@ -158,13 +158,13 @@ class Dpmpp2m final : public Scheduler {
                          {call.noise, step_noise}});
   }
 
-  const Options options_;
+  const Dpmpp2mOptions options_;
   const std::vector<float> table_;
-  std::vector<Call> calls_;
+  std::vector<Dpmpp2mCall> calls_;
   std::array<at::Tensor, 3> history_;  // x0, the newest first
 };
 
-void read_solver(SchedulerSettings& config, Options& options) {
+void read_solver(SchedulerSettings& config, Dpmpp2mOptions& options) {
   // Words of related classes that the reference translates when it switches classes: deis, bh1, bh2, logrho.
   static constexpr std::array<Word<Algorithm>, 3> kAlgorithms{
       {{"dpmsolver++", Algorithm::ode}, {"sde-dpmsolver++", Algorithm::sde}, {"deis", Algorithm::ode}}};
@@ -181,8 +181,8 @@ void read_solver(SchedulerSettings& config, Options& options) {
   options.lambda_min_clipped = config.number("lambda_min_clipped", options.lambda_min_clipped);
 }
 
-Options read_options(SchedulerSettings& config) {
-  Options options;
+Dpmpp2mOptions read_options(SchedulerSettings& config) {
+  Dpmpp2mOptions options;
   options.betas = read_beta_options(config, ZeroSnr::known);
   options.prediction_type = read_prediction_type(config);
   options.grid = read_timestep_grid(config, TimestepSpacing::linspace, options.betas.num_train_timesteps);

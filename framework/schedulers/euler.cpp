@@ -9,7 +9,7 @@ namespace {
 
 class Euler final : public Scheduler {
  public:
-  struct Options {
+  struct EulerOptions {
     BetaOptions betas;
     PredictionType prediction_type = PredictionType::epsilon;
     TimestepGrid grid;
@@ -18,7 +18,7 @@ class Euler final : public Scheduler {
     SigmaRange range;
   };
 
-  explicit Euler(const Options& options)
+  explicit Euler(const EulerOptions& options)
       : Scheduler("euler", NoiseSchedule(options.betas), options.prediction_type),
         options_(options),
         table_(sigma_table(noise_schedule())) {}
@@ -50,14 +50,14 @@ class Euler final : public Scheduler {
     return euler_step(prediction_type(), {sigmas_[call], sigmas_[call + 1]}, sample, noise_pred);
   }
 
-  const Options options_;
+  const EulerOptions options_;
   const std::vector<float> table_;
 };
 
 }  // namespace
 
 std::unique_ptr<Scheduler> make_euler(SchedulerSettings& config) {
-  Euler::Options options;
+  Euler::EulerOptions options;
   options.betas = read_beta_options(config, ZeroSnr::known);
   options.prediction_type = read_prediction_type(config);
   options.grid = read_timestep_grid(config, TimestepSpacing::linspace, options.betas.num_train_timesteps);

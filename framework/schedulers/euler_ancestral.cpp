@@ -7,26 +7,26 @@
 namespace atelier {
 namespace {
 
-struct Options {
+struct EulerAncestralOptions {
   BetaOptions betas;
   PredictionType prediction_type = PredictionType::epsilon;
   TimestepGrid grid;
 };
 
 /// The split of one step: σ_up² + σ_down² = σ₊².
-struct Call {
+struct EulerAncestralCall {
   EulerStep down;
   float up = 0.0F;
 };
 
-Call split(float from, float to) {
+EulerAncestralCall split(float from, float to) {
   const float up = std::sqrt(to * to * (from * from - to * to) / (from * from));
   return {.down = {.from = from, .to = std::sqrt(to * to - up * up)}, .up = up};
 }
 
 class EulerAncestral final : public Scheduler {
  public:
-  explicit EulerAncestral(const Options& options)
+  explicit EulerAncestral(const EulerAncestralOptions& options)
       : Scheduler("euler_ancestral", NoiseSchedule(options.betas), options.prediction_type),
         grid_(options.grid),
         table_(sigma_table(noise_schedule())) {}
@@ -61,13 +61,13 @@ class EulerAncestral final : public Scheduler {
 
   const TimestepGrid grid_;
   const std::vector<float> table_;
-  std::vector<Call> calls_;
+  std::vector<EulerAncestralCall> calls_;
 };
 
 }  // namespace
 
 std::unique_ptr<Scheduler> make_euler_ancestral(SchedulerSettings& config) {
-  Options options;
+  EulerAncestralOptions options;
   options.betas = read_beta_options(config, ZeroSnr::known);
   options.prediction_type = read_prediction_type(config);
   options.grid = read_timestep_grid(config, TimestepSpacing::linspace, options.betas.num_train_timesteps);

@@ -11,7 +11,7 @@
 namespace atelier {
 namespace {
 
-struct Options {
+struct LcmOptions {
   BetaOptions betas;
   PredictionType prediction_type = PredictionType::epsilon;
   std::int64_t original_inference_steps = 50;
@@ -20,7 +20,7 @@ struct Options {
   double clip_sample_range = 1.0;
 };
 
-struct Call {
+struct LcmCall {
   Level level;
   double out = 1.0;    ///< c_out, times √ᾱ' where noise follows
   double skip = 0.0;   ///< c_skip, likewise
@@ -29,7 +29,7 @@ struct Call {
 
 class Lcm final : public Scheduler {
  public:
-  explicit Lcm(const Options& options)
+  explicit Lcm(const LcmOptions& options)
       : Scheduler("lcm", NoiseSchedule(options.betas), options.prediction_type), options_(options) {}
 
   bool draws_noise(std::size_t call) const override { return call + 1 < timesteps_.size(); }
@@ -54,14 +54,14 @@ class Lcm final : public Scheduler {
     for (std::size_t i = 0; i < timesteps_.size(); ++i) calls_.push_back(planned(i));
   }
 
-  Call planned(std::size_t index) const {
+  LcmCall planned(std::size_t index) const {
     constexpr float kSigmaData = 0.5F;
     const float now = alpha_bar(timesteps_[index]);
     const float scaled = static_cast<float>(timesteps_[index]) * static_cast<float>(options_.timestep_scaling);
     const float squares = scaled * scaled + kSigmaData * kSigmaData;
-    Call call{.level = {.alpha = std::sqrt(now), .sigma = std::sqrt(1.0F - now)},
-              .out = scaled / std::sqrt(squares),
-              .skip = kSigmaData * kSigmaData / squares};
+    LcmCall call{.level = {.alpha = std::sqrt(now), .sigma = std::sqrt(1.0F - now)},
+                 .out = scaled / std::sqrt(squares),
+                 .skip = kSigmaData * kSigmaData / squares};
     if (draws_noise(index)) {
       const float next = alpha_bar(timesteps_[index + 1]);
       call.out *= std::sqrt(next);
@@ -83,14 +83,14 @@ class Lcm final : public Scheduler {
     return weighted_sum({{call.out, original}, {call.skip, sample}, {call.noise, step_noise}});
   }
 
-  const Options options_;
-  std::vector<Call> calls_;
+  const LcmOptions options_;
+  std::vector<LcmCall> calls_;
 };
 
 }  // namespace
 
 std::unique_ptr<Scheduler> make_lcm(SchedulerSettings& config) {
-  Options options;
+  LcmOptions options;
   options.betas = read_beta_options(
       config, ZeroSnr::known, {.beta_start = 0.00085, .beta_end = 0.012, .beta_schedule = BetaSchedule::scaled_linear});
   options.prediction_type = read_prediction_type(config);

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t kRungeKuttaCalls = 12;
 
-struct Options {
+struct PndmOptions {
   BetaOptions betas;
   PredictionType prediction_type = PredictionType::epsilon;
   TimestepGrid grid;
@@ -22,7 +22,7 @@ struct Options {
   bool skip_prk_steps = false;
 };
 
-struct Call {
+struct PndmCall {
   Level level;          ///< v-prediction only: where the combined velocity becomes noise
   double sample = 0.0;  ///< √(ᾱ'/ᾱ)
   double noise = 0.0;   ///< −(ᾱ'−ᾱ)/(ᾱ√(1−ᾱ') + √(ᾱ(1−ᾱ)ᾱ'))
@@ -30,7 +30,7 @@ struct Call {
 
 class Pndm final : public Scheduler {
  public:
-  explicit Pndm(const Options& options)
+  explicit Pndm(const PndmOptions& options)
       : Scheduler("pndm", NoiseSchedule(options.betas), options.prediction_type), options_(options) {}
 
  private:
@@ -80,14 +80,14 @@ class Pndm final : public Scheduler {
     timesteps_ = std::move(calls);
   }
 
-  Call planned(double timestep, double previous) const {
+  PndmCall planned(double timestep, double previous) const {
     const float now = alpha_bar(timestep);
     const float final_alpha_bar = options_.set_alpha_to_one ? 1.0F : alpha_bar(0);
     const float next = previous >= 0 ? alpha_bar(previous) : final_alpha_bar;
     const float divisor = now * std::sqrt(1.0F - next) + std::sqrt(now * (1.0F - now) * next);
-    const Call call{.level = {.alpha = std::sqrt(now), .sigma = std::sqrt(1.0F - now)},
-                    .sample = std::sqrt(next / now),
-                    .noise = static_cast<double>(now - next) / static_cast<double>(divisor)};
+    const PndmCall call{.level = {.alpha = std::sqrt(now), .sigma = std::sqrt(1.0F - now)},
+                        .sample = std::sqrt(next / now),
+                        .noise = static_cast<double>(now - next) / static_cast<double>(divisor)};
     check_finite({call.sample, call.noise}, calls_.size());
     return call;
   }
@@ -134,8 +134,8 @@ class Pndm final : public Scheduler {
     return weighted_sum({{call.sample, start}, {call.noise, noise}});
   }
 
-  const Options options_;
-  std::vector<Call> calls_;
+  const PndmOptions options_;
+  std::vector<PndmCall> calls_;
   std::deque<at::Tensor> history_;  // the newest last, at most four
   at::Tensor first_sample_;         // where the running step of the start began
   at::Tensor mean_;                 // of a Runge-Kutta step
@@ -144,7 +144,7 @@ class Pndm final : public Scheduler {
 }  // namespace
 
 std::unique_ptr<Scheduler> make_pndm(SchedulerSettings& config) {
-  Options options;
+  PndmOptions options;
   options.betas = read_beta_options(config, ZeroSnr::unknown);
   options.prediction_type = read_prediction_type(config);
   options.grid = read_timestep_grid(config, TimestepSpacing::leading, options.betas.num_train_timesteps);

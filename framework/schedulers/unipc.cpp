@@ -12,7 +12,7 @@
 namespace atelier {
 namespace {
 
-struct Options {
+struct UnipcOptions {
   BetaOptions betas;
   PredictionType prediction_type = PredictionType::epsilon;
   TimestepGrid grid;
@@ -25,7 +25,7 @@ struct Options {
   SigmaRange range;
 };
 
-struct Call {
+struct UnipcCall {
   Level level;
   bool corrects = false;
   UniPcWeights corrector = {};  ///< over the step that ended here
@@ -34,7 +34,7 @@ struct Call {
 
 class UniPc final : public Scheduler {
  public:
-  explicit UniPc(const Options& options)
+  explicit UniPc(const UnipcOptions& options)
       : Scheduler("unipc", NoiseSchedule(options.betas), options.prediction_type),
         options_(options),
         table_(sigma_table(noise_schedule())) {}
@@ -73,12 +73,12 @@ class UniPc final : public Scheduler {
     return static_cast<int>(std::min(order, static_cast<std::int64_t>(index) + 1));
   }
 
-  Call planned(std::size_t index) const {
+  UnipcCall planned(std::size_t index) const {
     const NoiseLevel now(sigmas_[index]);
     const auto& disabled = options_.disable_corrector;
     const auto previous = static_cast<std::int64_t>(index) - 1;
-    Call call{.level = {.alpha = now.alpha, .sigma = now.sigma},
-              .corrects = index > 0 && std::find(disabled.begin(), disabled.end(), previous) == disabled.end()};
+    UnipcCall call{.level = {.alpha = now.alpha, .sigma = now.sigma},
+                   .corrects = index > 0 && std::find(disabled.begin(), disabled.end(), previous) == disabled.end()};
     if (call.corrects) call.corrector = unipc_corrector(options_.form, sigmas_, index - 1, order(index - 1));
     call.predictor = unipc_predictor(options_.form, sigmas_, index, order(index));
     for (const auto& weights : {call.corrector, call.predictor}) {
@@ -87,7 +87,7 @@ class UniPc final : public Scheduler {
     return call;
   }
 
-  at::Tensor converted(const Call& call, const at::Tensor& sample, const at::Tensor& model_output) const {
+  at::Tensor converted(const UnipcCall& call, const at::Tensor& sample, const at::Tensor& model_output) const {
     return options_.form.predict_x0 ? predicted_original(prediction_type(), call.level, sample, model_output)
                                     : predicted_noise(prediction_type(), call.level, sample, model_output);
   }
@@ -109,14 +109,14 @@ class UniPc final : public Scheduler {
     return applied(call.predictor, last_sample_, {});
   }
 
-  const Options options_;
+  const UnipcOptions options_;
   const std::vector<float> table_;
-  std::vector<Call> calls_;
+  std::vector<UnipcCall> calls_;
   std::array<at::Tensor, 3> history_;  // x0 or the noise, the newest first
   at::Tensor last_sample_;             // corrected, where the running step began
 };
 
-void read_solver(SchedulerSettings& config, Options& options) {
+void read_solver(SchedulerSettings& config, UnipcOptions& options) {
   // Words of related classes that the reference translates when it switches classes: midpoint, heun, logrho.
   static constexpr std::array<Word<UniPcType>, 5> kTypes{{{"bh1", UniPcType::bh1},
                                                           {"bh2", UniPcType::bh2},
@@ -133,7 +133,7 @@ void read_solver(SchedulerSettings& config, Options& options) {
 }  // namespace
 
 std::unique_ptr<Scheduler> make_unipc(SchedulerSettings& config) {
-  Options options;
+  UnipcOptions options;
   options.betas = read_beta_options(config, ZeroSnr::known);
   options.prediction_type = read_prediction_type(config);
   options.grid = read_timestep_grid(config, TimestepSpacing::linspace, options.betas.num_train_timesteps);

@@ -58,6 +58,16 @@ std::optional<double> Job::optional_number(const char* key) const {
   return value->get<double>();
 }
 
+std::optional<std::pair<std::int64_t, std::int64_t>> Job::optional_size(const char* key) const {
+  const Json* value = find(key);
+  if (value == nullptr) return std::nullopt;
+  if (!value->is_array() || value->size() != 2 || !(*value)[0].is_number_integer() ||
+      !(*value)[1].is_number_integer()) {
+    refuse(key, value, "[width, height]");
+  }
+  return std::pair{(*value)[0].get<std::int64_t>(), (*value)[1].get<std::int64_t>()};
+}
+
 double Job::number(const char* key) const {
   const auto value = optional_number(key);
   if (!value) refuse(key, nullptr, "a number");

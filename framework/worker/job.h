@@ -25,6 +25,8 @@ class Job {
   [[nodiscard]] std::optional<double> optional_number(const char* key) const;
   [[nodiscard]] bool flag(const char* key) const;  ///< false when absent
   [[nodiscard]] std::vector<std::string> texts(const char* key) const;
+  [[nodiscard]] std::optional<std::pair<std::int64_t, std::int64_t>> optional_size(
+      const char* key) const;                             ///< width, height
   [[nodiscard]] const Json* find(const char* key) const;  ///< null when absent or null
 
   /// The keys `device` and `dtype`. Throws Error when the device is not there.

@@ -32,19 +32,10 @@ const Json& object_of(const Job& job, const char* key) {
   throw Error({.where = fmt::format("job: {}", key), .found = "nothing", .expected = "an object"}, ErrorKind::usage);
 }
 
-std::optional<std::pair<std::int64_t, std::int64_t>> size_of(const Job& job) {
-  const Json* size = job.find("size");
-  if (size == nullptr) return std::nullopt;
-  if (size->is_array() && size->size() == 2 && size->at(0).is_number_integer() && size->at(1).is_number_integer()) {
-    return std::pair{size->at(0).get<std::int64_t>(), size->at(1).get<std::int64_t>()};
-  }
-  throw Error({.where = "job: size", .found = size->dump(), .expected = "[width, height]"}, ErrorKind::usage);
-}
-
 /// Borrows the job's JSON.
 SampleSettings settings_of(const Job& job, Session& session) {
   const Job sampler(object_of(job, "sampler"));
-  const auto [width, height] = picture_size(session, size_of(job));
+  const auto [width, height] = picture_size(session, job.optional_size("size"));
   SampleSettings settings{.plan = {.scheduler = sampler.optional_text("scheduler"),
                                    .settings = sampler.find("settings"),
                                    .steps = sampler.integer("steps"),

@@ -8,15 +8,6 @@
 namespace atelier::worker {
 namespace {
 
-std::optional<std::pair<std::int64_t, std::int64_t>> size_of(const Job& job) {
-  const Json* size = job.find("size");
-  if (size == nullptr) return std::nullopt;
-  if (!size->is_array() || size->size() != 2 || !(*size)[0].is_number_integer() || !(*size)[1].is_number_integer()) {
-    throw Error({.where = "job: size", .found = size->dump(), .expected = "[width, height]"}, ErrorKind::usage);
-  }
-  return std::pair{(*size)[0].get<std::int64_t>(), (*size)[1].get<std::int64_t>()};
-}
-
 std::vector<SampleRequest::ArtifactFile> artifacts_of(const Job& job) {
   std::vector<SampleRequest::ArtifactFile> files;
   const Json* artifacts = job.find("artifacts");
@@ -48,7 +39,7 @@ SampleRequest SampleRequest::from(const Job& job) {
   request.scheduler = job.optional_text("scheduler");
   const Json* settings = job.find("scheduler_set");
   request.scheduler_settings = settings != nullptr ? *settings : Json::object();
-  request.size = size_of(job);
+  request.size = job.optional_size("size");
   request.latents_in = job.optional_text("latents_in");
   request.latents_out = job.optional_text("latents_out");
   request.preview_every = job.optional_integer("preview_every");

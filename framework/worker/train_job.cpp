@@ -77,10 +77,13 @@ Start StageTraining::start_from_inputs() const {
   return Start(std::move(tensors), session_.base().placement().device);
 }
 
-/// The mean loss over fixed pictures, timesteps and noise; null for a stage without that term.
+/// The mean loss over fixed pictures, timesteps and noise; null where it is not asked for, and for a stage without that
+/// term.
 Json StageTraining::evaluate(Session& session, Stage& stage) {
+  if (request_.fixed_loss == 0) return nullptr;
   try {
-    return evaluation_loss(session, stage, {.photos = request_.photos, .seed = request_.seed});
+    return evaluation_loss(session, stage,
+                           {.photos = request_.photos, .draws = request_.fixed_loss, .seed = request_.seed});
   } catch (const Error& error) {
     run_.note("warning", error.what());
     return nullptr;
@@ -89,6 +92,7 @@ Json StageTraining::evaluate(Session& session, Stage& stage) {
 
 /// The same of the stage before its first step, when the session is past it.
 Json StageTraining::evaluate_untrained() {
+  if (request_.fixed_loss == 0) return nullptr;
   Session session(run_.base());
   const auto stage = make_stage();
   RandomDraws draws({.seed = request_.seed, .stage = request_.ordinal, .step = -1, .slot = -1});

@@ -106,6 +106,8 @@ TrainRequest TrainRequest::from(const JobRun& run) {
   request.lists = lists_of(job);
   request.inputs = inputs_of(job);
   request.preview = preview_of(job);
+  request.fixed_loss = job.optional_integer("fixed_loss").value_or(0);
+  if (request.fixed_loss < 0 || request.fixed_loss > 1000) refuse("fixed_loss", job.find("fixed_loss"), "0 to 1000");
   const auto last =
       std::ranges::max_element(run.outputs(), {}, [&](const JobOutput& output) { return request.step_of(output); });
   request.snapshot.path = run.store().snapshot_path(last->key);

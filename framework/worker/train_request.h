@@ -32,6 +32,7 @@ struct TrainRequest {
   std::map<std::string, std::string> inputs;  ///< name -> key
   SnapshotPolicy snapshot;                    ///< under the key of the last output
   std::optional<PreviewRequest> preview;
+  std::int64_t fixed_loss = 0;  ///< timesteps and noises for each photo; 0: the loss on fixed photos is not measured
 
   /// Throws Error (usage) naming the key that is missing or wrong.
   [[nodiscard]] static TrainRequest from(const JobRun& run);

@@ -1,7 +1,8 @@
 #include "eval/protocol.h"
 
-#include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
+
+#include "tests/support/catch_torch.h"
 
 namespace {
 

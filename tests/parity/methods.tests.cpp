@@ -30,10 +30,10 @@ using Named = std::map<std::string, Values>;
 struct Tolerance {
   double loss, gradients, gradient, change;
 };
-constexpr Tolerance kFloat{2e-5, 2e-4, 5e-4, 2e-4};
+constexpr Tolerance kFloatSteps{2e-5, 2e-4, 5e-4, 2e-4};
 // On a GPU (ATELIER_TEST_DEVICE) the float32 sinusoids of the time embedding differ in the last bits.
-const Tolerance kDouble = std::getenv("ATELIER_TEST_DEVICE") != nullptr ? Tolerance{1e-5, 5e-5, 1e-4, 5e-5}
-                                                                        : Tolerance{1e-9, 1e-9, 1e-9, 1e-9};
+const Tolerance kDoubleSteps = std::getenv("ATELIER_TEST_DEVICE") != nullptr ? Tolerance{1e-5, 5e-5, 1e-4, 5e-5}
+                                                                             : Tolerance{1e-9, 1e-9, 1e-9, 1e-9};
 
 fs::path folder_of(const std::string& name) { return references_folder() / "methods" / name; }
 
@@ -183,7 +183,7 @@ std::string form_faults(const fs::path& actual, const fs::path& expected) {
 }
 
 void check_errors(const std::string& name, const std::string& dtype, const Errors& ours, const Errors& theirs) {
-  const Tolerance& allowed = dtype == "float32" ? kFloat : kDouble;
+  const Tolerance& allowed = dtype == "float32" ? kFloatSteps : kDoubleSteps;
   const Errors limits{{"loss", allowed.loss},
                       {"gradients", allowed.gradients},
                       {"gradient", allowed.gradient},

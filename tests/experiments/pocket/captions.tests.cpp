@@ -11,7 +11,7 @@ using namespace atelier::pocket;
 namespace {
 
 /// Words as CLIP's tokenizer cuts them: letters together.
-std::vector<std::string> words_of(std::string text) {
+std::vector<std::string> caption_words(std::string text) {
   std::replace_if(
       text.begin(), text.end(), [](char c) { return c == ',' || c == '-'; }, ' ');
   std::istringstream stream(text);
@@ -36,7 +36,7 @@ TEST_CASE("Captions use the world's words and say nothing that is not so", "[poc
     for (const std::string& caption : drawn.captions) {
       INFO(caption);
       std::set<std::string> said;
-      for (const std::string& word : words_of(caption)) {
+      for (const std::string& word : caption_words(caption)) {
         REQUIRE(std::binary_search(known.begin(), known.end(), word));
         said.insert(word);
       }

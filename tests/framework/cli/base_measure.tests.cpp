@@ -11,8 +11,8 @@ using atelier::Json;
 
 namespace {
 
-struct Place {
-  Place() {
+struct MeasurePlace {
+  MeasurePlace() {
     std::filesystem::create_directories(folder / "data");
     std::filesystem::create_directories(folder / "base");
     std::ofstream(folder / "quality.yaml") << "vae: {scenes: test, psnr: 27}\n";
@@ -30,7 +30,7 @@ struct Place {
 }  // namespace
 
 TEST_CASE("base measure hands its job to the worker", "[cli][base]") {
-  const Place place;
+  const MeasurePlace place;
   const Json plain = {{"job", "base.measure"},  {"quality", place / "quality.yaml"},
                       {"data", place / "data"}, {"base", place / "base"},
                       {"only", Json::array()},  {"pictures", nullptr},
@@ -50,7 +50,7 @@ TEST_CASE("base measure hands its job to the worker", "[cli][base]") {
 }
 
 TEST_CASE("base measure refuses wrong usage", "[cli][base]") {
-  const Place place;
+  const MeasurePlace place;
   const auto refused = [&](const std::vector<std::string>& more, const std::string& part) {
     const Outcome outcome = place.run(more);
     CHECK(outcome.code == 2);

@@ -14,8 +14,8 @@ namespace fs = std::filesystem;
 namespace {
 
 /// A folder with a "model", an input and an artifact: the command looks only whether they exist.
-struct Place {
-  Place() {
+struct SamplePlace {
+  SamplePlace() {
     fs::create_directories(folder / "model");
     for (const char* name : {"x.safetensors", "x2.safetensors", "cat.safetensors", "with:colon.safetensors"})
       std::ofstream(folder / name) << "x";
@@ -49,7 +49,7 @@ void check_refused(const std::vector<std::string>& words, const std::string& par
 }  // namespace
 
 TEST_CASE("probe component hands its job to the worker", "[cli][probe]") {
-  const Place place;
+  const SamplePlace place;
   const Json expected = {{"job", "probe.component"},
                          {"component", "unet"},
                          {"model", place / "model"},
@@ -87,7 +87,7 @@ TEST_CASE("probe component hands its job to the worker", "[cli][probe]") {
 }
 
 TEST_CASE("probe scheduler hands its job to the worker, with settings as JSON values", "[cli][probe]") {
-  const Place place;
+  const SamplePlace place;
   const Json expected = {
       {"job", "probe.scheduler"},
       {"scheduler", "dpmpp_2m"},
@@ -109,7 +109,7 @@ TEST_CASE("probe scheduler hands its job to the worker, with settings as JSON va
 }
 
 TEST_CASE("sample hands over every option, and null for what was not given", "[cli][sample]") {
-  const Place place;
+  const SamplePlace place;
   const Json plain = job(place.sample({"--prompt", "a cat"}));
   const Json expected = {{"job", "sample"},
                          {"model", place / "model"},
@@ -144,7 +144,7 @@ TEST_CASE("sample hands over every option, and null for what was not given", "[c
 }
 
 TEST_CASE("sample hands over what was given", "[cli][sample]") {
-  const Place place;
+  const SamplePlace place;
   std::ofstream(place / "prompts.txt") << "\xEF\xBB\xBF"
                                           "a {} in a hat\r\n\n  \nanother\xE2\x80\xA8line";
   const Json got = job(place.sample({"--artifact",
@@ -195,7 +195,7 @@ TEST_CASE("sample hands over what was given", "[cli][sample]") {
 }
 
 TEST_CASE("the default guidance is 5 where the pipeline has two text encoders", "[cli][sample]") {
-  const Place place;
+  const SamplePlace place;
   std::ofstream(place / "model/model_index.json")
       << R"({"text_encoder_2": ["transformers", "CLIPTextModelWithProjection"]})";
   CHECK(job(place.sample({"--prompt", "a"}))["guidance"] == 5.0);
@@ -204,7 +204,7 @@ TEST_CASE("the default guidance is 5 where the pipeline has two text encoders", 
 }
 
 TEST_CASE("prompts keep every character, also what option parsers like to eat", "[cli][sample]") {
-  const Place place;
+  const SamplePlace place;
   const Json got = job(place.sample({"--prompt", "a [V] dog", "[x]", "", "{}", "ein Bär, \"quoted\"",
                                      "--negative=", "--prompt=--steps", "--seed", "3"}));
   CHECK(got["prompts"] == Json({"a [V] dog", "[x]", "", "{}", "ein Bär, \"quoted\"", "--steps"}));
@@ -213,7 +213,7 @@ TEST_CASE("prompts keep every character, also what option parsers like to eat", 
 }
 
 TEST_CASE("the exit code of the worker is the command's", "[cli]") {
-  const Place place;
+  const SamplePlace place;
   Child child{.words = {ATELIER_PROGRAM},
               .variables = {{"ATELIER_WORKER", ATELIER_FAKE_WORKER}, {"FAKE_WORKER_EXIT", "3"}}};
   for (const auto& word : place.sample({"--prompt", "a"})) child.words.push_back(word);
@@ -225,7 +225,7 @@ TEST_CASE("the exit code of the worker is the command's", "[cli]") {
 }
 
 TEST_CASE("a wrong value is refused with what was found and what is expected", "[cli][usage]") {
-  const Place place;
+  const SamplePlace place;
   const auto refused = [&](const std::vector<std::string>& more, const std::string& part) {
     auto words = place.sample({"--prompt", "a"});
     words.insert(words.end(), more.begin(), more.end());
@@ -256,7 +256,7 @@ TEST_CASE("a wrong value is refused with what was found and what is expected", "
 }
 
 TEST_CASE("a prompts file that is not UTF-8 or empty is refused with its line", "[cli][usage]") {
-  const Place place;
+  const SamplePlace place;
   for (const std::string bad : {"\xff", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82"}) {
     std::ofstream(place / "bad.txt") << "fine ü\n" << bad;
     check_refused(place.sample({"--prompts", place / "bad.txt"}), "bad.txt:2: byte 0x");
@@ -266,7 +266,7 @@ TEST_CASE("a prompts file that is not UTF-8 or empty is refused with its line", 
 }
 
 TEST_CASE("inputs and outputs must pair up", "[cli][usage]") {
-  const Place place;
+  const SamplePlace place;
   const std::vector<std::string> start = {
       "probe", "component", "unet", "--model", place / "model", "--in", place / "x.safetensors"};
   const auto with = [&](std::vector<std::string> more) {

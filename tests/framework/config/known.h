@@ -85,7 +85,10 @@ inline Known known() {
   };
   made.methods = {"textreg", "dco"};
   made.protocols = {"ti_code", "ti_paper", "dreambooth"};
-  made.prompt_lists = {"ti/reconstruction", "textreg/object_captions"};
+  made.prompt_lists = [] { return std::vector<std::string>{"ti/reconstruction", "textreg/object_captions"}; };
+  made.has_prompt_list = [](const std::string& id) {
+    return id == "ti/reconstruction" || id == "textreg/object_captions";
+  };
   made.schedulers = {"ddim", "euler", "euler_ancestral"};
   made.protocol_settings = [](const std::string&) { return std::vector<std::string>{"resize"}; };
   made.scores = [](const std::string& protocol) {

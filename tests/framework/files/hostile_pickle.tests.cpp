@@ -22,7 +22,7 @@ PickleValue load(const std::string& opcodes) {
   return parse_pickle(as_bytes(*bytes), "x.pt", bytes);
 }
 
-std::string refusal(const std::string& opcodes) {
+std::string pickle_refusal(const std::string& opcodes) {
   return error_of([&] { (void)flatten_pickle(load(opcodes)); });
 }
 
@@ -57,25 +57,25 @@ TEST_CASE("a call of os.system is read as a name and never made", "[files][pickl
 }
 
 TEST_CASE("a tensor through an unknown function is refused when wanted", "[files][pickle]") {
-  CHECK_THAT(refusal("}" + text("a") + global("torch._utils", "_rebuild_evil") + ")Rs"),
+  CHECK_THAT(pickle_refusal("}" + text("a") + global("torch._utils", "_rebuild_evil") + ")Rs"),
              Contains("\"a\"") && Contains("torch._utils._rebuild_evil"));
-  CHECK_THAT(refusal("}" + text("a") + tensor(integer(0), integer(1), integer(1), storage("EvilStorage")) + "s"),
+  CHECK_THAT(pickle_refusal("}" + text("a") + tensor(integer(0), integer(1), integer(1), storage("EvilStorage")) + "s"),
              Contains("torch.EvilStorage"));
 }
 
 TEST_CASE("memo indexes beyond all bounds cost nothing", "[files][pickle]") {
   CHECK(load("}r\xff\xff\xff\xff"s).kind() == PickleKind::dictionary);
   CHECK(load("}r\xff\xff\xff\xff"s + "0j\xff\xff\xff\xff"s).kind() == PickleKind::dictionary);
-  CHECK_THAT(refusal("j\xff\xff\xff\x7f"s), Contains("which was not kept"));
-  CHECK_THAT(refusal("h\x05"s), Contains("the value 5"));
+  CHECK_THAT(pickle_refusal("j\xff\xff\xff\x7f"s), Contains("which was not kept"));
+  CHECK_THAT(pickle_refusal("h\x05"s), Contains("the value 5"));
 }
 
 TEST_CASE("lengths beyond the file are refused before anything is allocated", "[files][pickle]") {
-  CHECK_THAT(refusal("\x8b\xff\xff\xff\xff"s), Contains("expected 4294967295"));
-  CHECK_THAT(refusal("X\xff\xff\xff\xff"s), Contains("expected 4294967295"));
-  CHECK_THAT(refusal("\x8d\xff\xff\xff\xff\xff\xff\xff\xff"s), Contains("expected 18446744073709551615"));
-  CHECK_THAT(refusal("B\xff\xff\xff\x7f"s), Contains("more bytes"));
-  CHECK_THAT(refusal("cno line end"), Contains("more bytes"));
+  CHECK_THAT(pickle_refusal("\x8b\xff\xff\xff\xff"s), Contains("expected 4294967295"));
+  CHECK_THAT(pickle_refusal("X\xff\xff\xff\xff"s), Contains("expected 4294967295"));
+  CHECK_THAT(pickle_refusal("\x8d\xff\xff\xff\xff\xff\xff\xff\xff"s), Contains("expected 18446744073709551615"));
+  CHECK_THAT(pickle_refusal("B\xff\xff\xff\x7f"s), Contains("more bytes"));
+  CHECK_THAT(pickle_refusal("cno line end"), Contains("more bytes"));
   CHECK(load("\x8a\xff" + std::string(255, '\x7f')).class_name() == "int");
   CHECK(load("\x8a\x00"s).integer() == 0);
   CHECK(load("\x8a\x01\xff"s).integer() == -1);
@@ -84,57 +84,58 @@ TEST_CASE("lengths beyond the file are refused before anything is allocated", "[
 
 TEST_CASE("containers nested or shared without bound are refused, not expanded", "[files][pickle]") {
   CHECK(load(std::string(1'000'000, ']') + std::string(999'999, 'a')).size() == 1);
-  CHECK_THAT(refusal(std::string(1'000'000, ']') + std::string(999'999, 'a')), Contains("without end"));
+  CHECK_THAT(pickle_refusal(std::string(1'000'000, ']') + std::string(999'999, 'a')), Contains("without end"));
   std::string laughs = ")";  // forty times a pair of twice the same
   for (int i = 0; i < 40; ++i) laughs += "2\x86";
   CHECK(load(laughs).size() == 2);
-  CHECK_THAT(refusal(laughs), Contains("without end"));
-  CHECK_THAT(refusal("]q"s + '\0' + "h"s + '\0' + "a"), Contains("without end"));  // a list that holds itself
-  CHECK_THAT(refusal(std::string(4'000'001, 'N')), Contains("more than 4000000 operations"));
+  CHECK_THAT(pickle_refusal(laughs), Contains("without end"));
+  CHECK_THAT(pickle_refusal("]q"s + '\0' + "h"s + '\0' + "a"), Contains("without end"));  // a list that holds itself
+  CHECK_THAT(pickle_refusal(std::string(4'000'001, 'N')), Contains("more than 4000000 operations"));
 }
 
 TEST_CASE("operations on a wrong or an empty stack are refused", "[files][pickle]") {
   for (const std::string opcodes :
        {"0", "2", "a", "s", "e", "u", "t", "l", "d", "b", "R", "Q", "q\x01", "\x85", "\x94", "(e", "(Ns"}) {
-    CHECK_FALSE(refusal(opcodes).empty());
+    CHECK_FALSE(pickle_refusal(opcodes).empty());
   }
-  CHECK_THAT(refusal(""), Contains("finds no value"));
-  CHECK_THAT(refusal("NNa"), Contains("no list"));
-  CHECK_THAT(refusal("NNNs"), Contains("no dictionary"));
-  CHECK_THAT(refusal("}(Nu"), Contains("a key without a value"));
-  CHECK_THAT(refusal("N)R"), Contains("no name"));
-  CHECK_THAT(refusal(global("a", "b") + "NR"), Contains("without a tuple"));
-  CHECK_THAT(refusal("NN\x93"), Contains("no text"));
-  CHECK_THAT(refusal("NQ"), Contains("persistent id"));
-  CHECK_THAT(refusal("i"), Contains("opcode 0x69"));
+  CHECK_THAT(pickle_refusal(""), Contains("finds no value"));
+  CHECK_THAT(pickle_refusal("NNa"), Contains("no list"));
+  CHECK_THAT(pickle_refusal("NNNs"), Contains("no dictionary"));
+  CHECK_THAT(pickle_refusal("}(Nu"), Contains("a key without a value"));
+  CHECK_THAT(pickle_refusal("N)R"), Contains("no name"));
+  CHECK_THAT(pickle_refusal(global("a", "b") + "NR"), Contains("without a tuple"));
+  CHECK_THAT(pickle_refusal("NN\x93"), Contains("no text"));
+  CHECK_THAT(pickle_refusal("NQ"), Contains("persistent id"));
+  CHECK_THAT(pickle_refusal("i"), Contains("opcode 0x69"));
 }
 
 TEST_CASE("a tensor may not reach outside its storage", "[files][pickle]") {
-  CHECK(refusal(tensor(integer(0), integer(4), integer(1))).empty());
-  CHECK(refusal(tensor(integer(1), integer(2), integer(2))).empty());
+  CHECK(pickle_refusal(tensor(integer(0), integer(4), integer(1))).empty());
+  CHECK(pickle_refusal(tensor(integer(1), integer(2), integer(2))).empty());
   const auto big = integer64(std::int64_t{1} << 62);
-  CHECK_THAT(refusal(tensor(integer(0), integer(5), integer(1))), Contains("reaches 5 elements from element 0"));
-  CHECK_THAT(refusal(tensor(integer(1), integer(4), integer(1))), Contains("from element 1"));
-  CHECK_THAT(refusal(tensor(integer(5), integer(0), integer(1))), Contains("from element 5"));
-  CHECK_THAT(refusal(tensor(integer(-1), integer(1), integer(1))), Contains("from element -1"));
-  CHECK_THAT(refusal(tensor(integer(0), integer(2), integer(4))), Contains("reaches 5"));
-  CHECK_THAT(refusal(tensor(big, integer(1), integer(1))), Contains("reaches 1"));
-  CHECK_THAT(refusal(tensor(integer(0), big + integer(4), integer(1) + integer(1))), Contains("63 bits"));
-  CHECK_THAT(refusal(tensor(integer(0), integer(3), big)), Contains("63 bits"));
-  CHECK_THAT(refusal(tensor(integer(0), integer(0) + big + big, integer(1) + integer(1) + integer(1))),
+  CHECK_THAT(pickle_refusal(tensor(integer(0), integer(5), integer(1))), Contains("reaches 5 elements from element 0"));
+  CHECK_THAT(pickle_refusal(tensor(integer(1), integer(4), integer(1))), Contains("from element 1"));
+  CHECK_THAT(pickle_refusal(tensor(integer(5), integer(0), integer(1))), Contains("from element 5"));
+  CHECK_THAT(pickle_refusal(tensor(integer(-1), integer(1), integer(1))), Contains("from element -1"));
+  CHECK_THAT(pickle_refusal(tensor(integer(0), integer(2), integer(4))), Contains("reaches 5"));
+  CHECK_THAT(pickle_refusal(tensor(big, integer(1), integer(1))), Contains("reaches 1"));
+  CHECK_THAT(pickle_refusal(tensor(integer(0), big + integer(4), integer(1) + integer(1))), Contains("63 bits"));
+  CHECK_THAT(pickle_refusal(tensor(integer(0), integer(3), big)), Contains("63 bits"));
+  CHECK_THAT(pickle_refusal(tensor(integer(0), integer(0) + big + big, integer(1) + integer(1) + integer(1))),
              Contains("63 bits"));
-  CHECK_THAT(refusal(tensor(integer(0), integer(-1), integer(1))), Contains("no integer from 0"));
-  CHECK_THAT(refusal(tensor(integer(0), integer(1), integer(-1))), Contains("no integer from 0"));
-  CHECK_THAT(refusal(tensor(integer(0), integer(1), "")), Contains("different lengths"));
-  CHECK_THAT(refusal(tensor(integer(0), integer64(std::int64_t{1} << 40), integer(0))), Contains("an expanded tensor"));
+  CHECK_THAT(pickle_refusal(tensor(integer(0), integer(-1), integer(1))), Contains("no integer from 0"));
+  CHECK_THAT(pickle_refusal(tensor(integer(0), integer(1), integer(-1))), Contains("no integer from 0"));
+  CHECK_THAT(pickle_refusal(tensor(integer(0), integer(1), "")), Contains("different lengths"));
+  CHECK_THAT(pickle_refusal(tensor(integer(0), integer64(std::int64_t{1} << 40), integer(0))),
+             Contains("an expanded tensor"));
   std::string many;
   for (int i = 0; i < 65; ++i) many += integer(1);
-  CHECK_THAT(refusal(tensor(integer(0), many, many)), Contains("65 dimensions"));
+  CHECK_THAT(pickle_refusal(tensor(integer(0), many, many)), Contains("65 dimensions"));
 }
 
 TEST_CASE("storages must be there, of one length and one class", "[files][pickle]") {
   const auto with = [](const std::string& memory) {
-    return refusal(tensor(integer(0), integer(1), integer(1), memory));
+    return pickle_refusal(tensor(integer(0), integer(1), integer(1), memory));
   };
   CHECK_THAT(with(storage("FloatStorage", "7")), Contains("no entry \"x/data/7\""));
   CHECK_THAT(with(storage("FloatStorage", "../data.pkl")), Contains("no entry"));
@@ -144,12 +145,13 @@ TEST_CASE("storages must be there, of one length and one class", "[files][pickle
   CHECK_THAT(with(storage("FloatStorage", "0", integer64(INT64_MAX))), Contains("16 bytes"));
   CHECK_THAT(with(storage("FloatStorage", "0", integer(-4))), Contains("damaged persistent id"));
   CHECK(with(storage("HalfStorage", "0", integer(8))).empty());
-  CHECK_THAT(refusal(storage() + storage("HalfStorage", "0", integer(8)) + "\x86"), Contains("two classes or lengths"));
+  CHECK_THAT(pickle_refusal(storage() + storage("HalfStorage", "0", integer(8)) + "\x86"),
+             Contains("two classes or lengths"));
 }
 
 TEST_CASE("two tensors that would get one name are refused", "[files][pickle]") {
   const std::string one = tensor(integer(0), integer(1), integer(1));
-  CHECK_THAT(refusal("}(" + text("a.b") + one + text("a") + "}" + text("b") + one + "s" + "u"),
+  CHECK_THAT(pickle_refusal("}(" + text("a.b") + one + text("a") + "}" + text("b") + one + "s" + "u"),
              Contains("two tensors of this name"));
 }
 

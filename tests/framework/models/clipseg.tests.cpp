@@ -23,7 +23,7 @@ Weights weights_of(const std::string& model, c10::ScalarType dtype) {
   return {read_safetensors(kFolder / model / "model.safetensors"), {.device = c10::kCPU, .dtype = dtype}};
 }
 
-std::string refusal(const Json& config) {
+std::string clipseg_refusal(const Json& config) {
   try {
     const ClipSeg segmenter(config, weights_of("simple", at::kFloat));
   } catch (const Error& error) {
@@ -32,10 +32,10 @@ std::string refusal(const Json& config) {
   return "accepted";
 }
 
-std::string refusal(const char* key, const Json& value) {
+std::string clipseg_refusal(const char* key, const Json& value) {
   Json config = config_of("simple");
   config[key] = value;
-  return refusal(config);
+  return clipseg_refusal(config);
 }
 
 double deviation(const Tensor& found, const Tensor& expected) {
@@ -96,19 +96,23 @@ TEST_CASE("one picture's activations serve several prompts", "[models][clipseg]"
 }
 
 TEST_CASE("a segmenter's config is refused in words", "[models][clipseg]") {
-  CHECK_THAT(refusal("model_type", "clip"), Catch::Contains("model_type: found \"clip\"; expected \"clipseg\"") ||
-                                                Catch::Contains("model_type: \"clip\"; expected \"clipseg\""));
-  CHECK_THAT(refusal("extract_layers", Json{0, 4}), Catch::Contains("extract_layers: [0,4]; expected a list of layers "
-                                                                    "from 0 to 3"));
-  CHECK_THAT(refusal("extract_layers", Json::array()), Catch::Contains("extract_layers: []"));
-  CHECK_THAT(refusal("extract_layers", 3), Catch::Contains("extract_layers: 3"));
-  CHECK_THAT(refusal("conditional_layer", 3), Catch::Contains("conditional_layer: 3; expected a decoder layer from 0 "
-                                                              "to 2"));
-  CHECK_THAT(refusal("decoder_num_attention_heads", 3), Catch::Contains("a divisor of the width 16"));
-  CHECK_THAT(refusal("vision_config", nullptr), Catch::Contains("vision_config: nothing; expected an object"));
-  CHECK_THAT(refusal("reduce_dim", 24), Catch::Contains("decoder.film_add.bias is [16] where [24] is wanted"));
-  CHECK_THAT(refusal("projection_dim", 21), Catch::Contains("clip.text_projection.weight is [20, 24] where [21, 24]"));
-  CHECK_THAT(refusal("use_complex_transposed_convolution", true),
+  CHECK_THAT(clipseg_refusal("model_type", "clip"),
+             Catch::Contains("model_type: found \"clip\"; expected \"clipseg\"") ||
+                 Catch::Contains("model_type: \"clip\"; expected \"clipseg\""));
+  CHECK_THAT(clipseg_refusal("extract_layers", Json{0, 4}),
+             Catch::Contains("extract_layers: [0,4]; expected a list of layers "
+                             "from 0 to 3"));
+  CHECK_THAT(clipseg_refusal("extract_layers", Json::array()), Catch::Contains("extract_layers: []"));
+  CHECK_THAT(clipseg_refusal("extract_layers", 3), Catch::Contains("extract_layers: 3"));
+  CHECK_THAT(clipseg_refusal("conditional_layer", 3),
+             Catch::Contains("conditional_layer: 3; expected a decoder layer from 0 "
+                             "to 2"));
+  CHECK_THAT(clipseg_refusal("decoder_num_attention_heads", 3), Catch::Contains("a divisor of the width 16"));
+  CHECK_THAT(clipseg_refusal("vision_config", nullptr), Catch::Contains("vision_config: nothing; expected an object"));
+  CHECK_THAT(clipseg_refusal("reduce_dim", 24), Catch::Contains("decoder.film_add.bias is [16] where [24] is wanted"));
+  CHECK_THAT(clipseg_refusal("projection_dim", 21),
+             Catch::Contains("clip.text_projection.weight is [20, 24] where [21, 24]"));
+  CHECK_THAT(clipseg_refusal("use_complex_transposed_convolution", true),
              Catch::Contains("missing: ") && Catch::Contains("decoder.transposed_convolution.0.weight") &&
                  Catch::Contains("unexpected: decoder.transposed_convolution.bias"));
 }

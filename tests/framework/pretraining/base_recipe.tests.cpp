@@ -13,7 +13,7 @@ using Catch::Matchers::Contains;
 
 namespace {
 
-std::string refusal(const std::string& text) {
+std::string recipe_refusal(const std::string& text) {
   const TemporaryFolder place;
   write_recipe(place.path(), "vae");
   std::ofstream(place / "recipe.yaml") << text;
@@ -51,21 +51,22 @@ TEST_CASE("a recipe's values and defaults", "[pretraining][recipe]") {
 }
 
 TEST_CASE("a recipe with faults is refused with all of them", "[pretraining][recipe]") {
-  CHECK(refusal(kGood) == "accepted");
-  CHECK_THAT(refusal("model: x\n"), Contains("no key \"component\""));
-  CHECK_THAT(refusal("component: vea\n"), Contains("vea") && Contains("vae"));
-  CHECK_THAT(refusal(kGood + "tokenizer: x\n"), Contains("tokenizer"));
-  CHECK_THAT(refusal(kGood + "objective: {snr_gamma: 5}\n"), Contains("recipe.yaml:5:13") && Contains("snr_gamma"));
-  CHECK_THAT(refusal("component: vae\nmodel: vae.config.json\nscenes: train\n"), Contains("no key \"train\""));
-  const std::string faults = refusal(
+  CHECK(recipe_refusal(kGood) == "accepted");
+  CHECK_THAT(recipe_refusal("model: x\n"), Contains("no key \"component\""));
+  CHECK_THAT(recipe_refusal("component: vea\n"), Contains("vea") && Contains("vae"));
+  CHECK_THAT(recipe_refusal(kGood + "tokenizer: x\n"), Contains("tokenizer"));
+  CHECK_THAT(recipe_refusal(kGood + "objective: {snr_gamma: 5}\n"),
+             Contains("recipe.yaml:5:13") && Contains("snr_gamma"));
+  CHECK_THAT(recipe_refusal("component: vae\nmodel: vae.config.json\nscenes: train\n"), Contains("no key \"train\""));
+  const std::string faults = recipe_refusal(
       "component: vae\nmodel: vae.config.json\nscenes: train\n"
       "train: {steps: 0, learning_rate: fast, adam_beta1: 1.5, lr_scheduler: cosine}\n");
   CHECK_THAT(faults, Contains("train.steps"));
   CHECK_THAT(faults, Contains("no key \"train.batch\""));
   CHECK_THAT(faults, Contains("train.learning_rate"));
   CHECK_THAT(faults, Contains("train.adam_beta1: 1.5; expected a number below 1"));
-  CHECK_THAT(refusal("component: vae\nmodel: vae.config.json\nscenes: train\n"
-                     "train: {steps: 5, batch: 2, learning_rate: 1e-3, lr_scheduler: cosin}\n"),
+  CHECK_THAT(recipe_refusal("component: vae\nmodel: vae.config.json\nscenes: train\n"
+                            "train: {steps: 5, batch: 2, learning_rate: 1e-3, lr_scheduler: cosin}\n"),
              Contains("cosin") && Contains("cosine"));
 }
 

