@@ -106,10 +106,11 @@ void StageTraining::attached(const Trainer& trainer) {
   if (trainer.steps() > 0) {
     run_.note("info", fmt::format("continued from the snapshot at step {}", trainer.steps()));
     loss_before_ = evaluate_untrained();
-    return;
+  } else {
+    loss_before_ = evaluate(session_, *stage_);
+    if (request_.steps_wanted(run_.missing()).contains(0)) publish(0, *stage_);
   }
-  loss_before_ = evaluate(session_, *stage_);
-  if (request_.steps_wanted(run_.missing()).contains(0)) publish(0, *stage_);
+  run_.progress(trainer.steps(), request_.steps, "training");  // the first step begins
 }
 
 void StageTraining::stepped(const TrainProgress& progress) {

@@ -147,7 +147,7 @@ def main():
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
     trainer, example = Trainer(arguments), make_example(arguments)
-    seconds, losses = [], []
+    seconds, losses, begun = [], [], seconds_since_process_start()
     for index in range(arguments.steps):
         start = time.perf_counter()
         losses.append(trainer.step(example))  # .item() waits for the device
@@ -157,7 +157,7 @@ def main():
     print(json.dumps({
         **vars(arguments), "model": str(arguments.model), "seconds": seconds,
         "median_seconds": statistics.median(seconds[1:] or seconds),
-        "start_to_first_step_seconds": first, "losses": losses,
+        "start_to_first_step_seconds": begun, "start_to_end_of_first_step_seconds": first, "losses": losses,
         "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         **({"peak_device_bytes": torch.cuda.max_memory_allocated()} if arguments.device != "cpu" else {})}))
 
