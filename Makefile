@@ -1,7 +1,7 @@
 # Atelier. The two commands: `make demo` and `make test`. Each sets up what is missing and can be called again.
 POCKET := experiments/pocket
 
-.PHONY: help build demo pocket-demo pocket pocket-mini pocket-measure test test-sanitized cuda format tidy clean setup-apt setup-fetch
+.PHONY: help build demo pocket-demo pocket-table pocket pocket-mini pocket-measure test test-sanitized cuda format tidy clean setup-apt setup-fetch
 
 PHASE := third_party/phase.sh
 BUILD := build/release
@@ -10,6 +10,7 @@ help:
 	@echo 'make build   set-up and build: leaves bin/atelier'
 	@echo 'make demo    set-up, build, a study of real photos on a toy model, its table'
 	@echo 'make pocket-demo     two concepts of the pocket world, every method, a table whose numbers mean something'
+	@echo 'make pocket-table    twelve concepts, three seeds: hours on two cores, interrupt it as you like'
 	@echo 'make pocket-measure  what the pocket world'"'"'s base model can do; make pocket: train it again; make pocket-mini: in minutes'
 	@echo 'make test    set-up, build, every test (also those with sanitizers)'
 	@echo 'make cuda    build with the GPU parts and fetch the NVIDIA libraries'
@@ -33,9 +34,14 @@ demo: build
 	@$(PHASE) --report
 
 pocket-demo: build
-	@bin/atelier run $(POCKET)/demo.yaml --store out/pocket/store
+	@$(PHASE) demo bin/atelier run $(POCKET)/demo.yaml --store out/pocket/store
 	@bin/atelier table pocket-demo --store out/pocket/store
 	@bin/atelier table pocket-demo --losses --store out/pocket/store
+	@$(PHASE) --report
+
+pocket-table: build
+	@bin/atelier run $(POCKET)/table.yaml --store out/pocket/store
+	@bin/atelier table pocket-table --store out/pocket/store
 
 pocket-measure: build
 	@$(BUILD)/bin/pocket-world draw --split test --count 2000 --seed 1 --out out/pocket/data/test

@@ -3,7 +3,10 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "framework/core/error.h"
+#include "framework/pretraining/base_recipe.h"
 #include "framework/pretraining/base_training.h"
+#include "framework/store/publishing.h"
 #include "framework/worker/job.h"
 #include "framework/worker/stop.h"
 
@@ -62,10 +65,25 @@ void report(const BaseTrainingResult& result, bool json) {
     fmt::print("{}: {}\n", result.already_done ? "found" : "written", file.string());
 }
 
+/// Two trainings of one component in one folder would overwrite each other's snapshot.
+FileDescriptor lock_component(const std::filesystem::path& out, const std::string& component) {
+  const auto records = out / ".training";
+  std::filesystem::create_directories(records);
+  FileDescriptor lock = lock_file(records / (component + ".lock"), /*wait=*/false);
+  if (lock) return lock;
+  throw Error({.where = out.string() + ": " + component,
+               .found = "another process that trains it",
+               .expected = "one at a time",
+               .advice = "wait for the other one, or give another --out"},
+              ErrorKind::usage);
+}
+
 }  // namespace
 
 void run_base_train(const Job& job) {
   stop_on_signals(-1);
+  const BaseRecipe recipe = read_base_recipe(job.text("recipe"), job.optional_integer("steps"));
+  const FileDescriptor lock = lock_component(job.text("out"), std::string(component_name(recipe.component)));
   const bool json = job.flag("json");
   const BaseTrainingResult result =
       run_base_training({.recipe = job.text("recipe"),

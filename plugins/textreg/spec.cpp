@@ -194,7 +194,23 @@ std::vector<PresetSpec> presets() {
            .options = {{"text_reg_beta_weight", 0.1}, {"mask_identifier_ratio", 0.75}}},
           {.name = "official",
            .help = "the published command with the faults of its program",
-           .options = {{"carry_ti_grads", true}, {"mask_batch_bug", true}, {"cast_alphas", true}}}};
+           .options = {{"carry_ti_grads", true}, {"mask_batch_bug", true}, {"cast_alphas", true}}},
+          {.name = "pocket",
+           .help = "for the pocket world: features are smaller there, at the published weights the regularisers hold "
+                   "the updates still",
+           .options = {{"resolution", 64},
+                       {"initializer_id", 678},  // "cool", which no caption has
+                       {"ti_train_step", 50},
+                       {"max_train_steps", 450},
+                       {"text_reg_alpha_weight", 2e-4},
+                       {"text_reg_beta_weight", 2e-4},
+                       {"ti.learning_rate", 5e-3},
+                       {"ti.train_batch_size", 4},
+                       {"ut.learning_rate", 2e-3},
+                       {"ut.scale_lr", false},
+                       {"ut.lr_scheduler", "cosine"},
+                       {"ut.gradient_accumulation_steps", 1},
+                       {"ut.train_batch_size", 4}}}};
 }
 
 }  // namespace

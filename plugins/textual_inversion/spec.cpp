@@ -154,6 +154,12 @@ MethodSpec make_spec() {
                    {"embedding.learning_rate", 0.04},
                    {"embedding.train_batch_size", 8},
                    {"embedding.max_train_steps", 5000}}},
+      {.name = "pocket",
+       .help = "for the pocket world: a rate that falls to 0, since one word there moves far in few steps",
+       .options = {{"resolution", 64},
+                   {"embedding.learning_rate", 0.01},
+                   {"embedding.lr_scheduler", "cosine"},
+                   {"embedding.max_train_steps", 200}}},
   };
   spec.stages = {stage()};
   spec.phrases = {{.when = {}, .text = "{placeholder}", .base = "{class}"}};

@@ -1,5 +1,8 @@
 // What the command prints and returns, on the autoencoder of a tiny pipeline.
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -72,4 +75,17 @@ TEST_CASE("what is missing is said, with what to train first", "[measure][comman
   const Outcome faulty = place.run("vae: {scenes: test, pnsr: 27}\n");
   CHECK(faulty.status == 2);
   CHECK_THAT(faulty.err, Contains("quality.yaml:1:21: vae: unknown key \"pnsr\""));
+}
+
+TEST_CASE("two trainings of one component into one folder are refused", "[measure][command]") {
+  const CommandPlace place;
+  const std::string out = place.folder / "base";
+  std::filesystem::create_directories(out + "/.training");
+  const int held = ::open((out + "/.training/vae.lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644);
+  REQUIRE(::flock(held, LOCK_EX | LOCK_NB) == 0);
+  const std::string recipe = ATELIER_SOURCE_DIR "/experiments/pocket/recipes/mini/vae.yaml";
+  const Outcome refused = run_atelier({"base", "train", recipe, "--data", place.folder / "data", "--out", out});
+  CHECK(refused.status == 2);
+  CHECK_THAT(refused.err, Contains("vae: another process that trains it; expected one at a time"));
+  ::close(held);
 }

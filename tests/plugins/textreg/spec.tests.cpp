@@ -123,6 +123,9 @@ TEST_CASE("The presets are the published command, the batch launcher and the pro
   CHECK(formal["text_reg_beta_weight"] == 0.1);
   CHECK(formal["mask_identifier_ratio"] == 0.75);
   CHECK(resolved({}, "official")["carry_ti_grads"] == true);
+  const Json pocket = resolved({}, "pocket");
+  CHECK(pocket["text_reg_alpha_weight"] == 2e-4);
+  CHECK(pocket["enable_text_reg"] == true);
   const auto spec = make_spec();
   CHECK(find_option(spec, "initializer_id")->value == 42170);
 }

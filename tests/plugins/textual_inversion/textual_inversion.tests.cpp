@@ -249,6 +249,7 @@ TEST_CASE("textual inversion: the presets are those of the README", "[textual_in
   CHECK(paper.at("embedding.max_train_steps") == 5000);
   CHECK(paper.at("embedding.learning_rate") == 0.04);
   CHECK(paper.at("embedding.train_batch_size") == 8);
+  CHECK(resolved(Json::object(), "pocket").at("embedding.lr_scheduler") == "cosine");
 }
 
 TEST_CASE("textual inversion: a schedule that decays does so over the stage's steps", "[textual_inversion]") {
