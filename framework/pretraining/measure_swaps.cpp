@@ -97,13 +97,16 @@ void measure(SwapsToJudge& swaps, MeasureContext& context) {
   const auto seen = look_at(swaps, context);
   std::string text;
   Tally changed, kept;
-  std::map<std::string, Tally> by_attribute;
+  std::map<std::string, Tally> by_attribute, kept_by_attribute;
   for (std::size_t i = 0; i < seen.size(); ++i) {
     const auto& swap = swaps.asked[i];
     const bool did = changed_as_asked(seen[i], swap.attribute, swap.value), rest = kept_all(seen[i], swap.others);
     changed.add(did);
     kept.add(rest);
     by_attribute[swaps.wanted.pairs[i].attribute].add(did);
+    for (const std::size_t other : swap.others) {
+      kept_by_attribute[swaps.judge.config().attributes[other].name].add(kept_all(seen[i], std::span(&other, 1)));
+    }
     text += description(swaps.wanted.pairs[i], swaps.seed + i, did, rest);
   }
   auto all = changed.as("swaps.changed", "word swaps that change what they should");
@@ -115,6 +118,9 @@ void measure(SwapsToJudge& swaps, MeasureContext& context) {
   auto rest = kept.as("swaps.kept", "word swaps that change nothing else");
   rest.wanted = swaps.wanted.kept;
   context.add(std::move(rest));
+  for (const auto& [name, tally] : kept_by_attribute) {
+    context.add(tally.as("swaps.kept." + name, "word swaps of other attributes that leave " + name));
+  }
   context.add_text("swaps.txt", text);
 }
 
