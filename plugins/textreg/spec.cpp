@@ -196,8 +196,7 @@ std::vector<PresetSpec> presets() {
            .help = "the published command with the faults of its program",
            .options = {{"carry_ti_grads", true}, {"mask_batch_bug", true}, {"cast_alphas", true}}},
           {.name = "pocket",
-           .help = "for the pocket world: features are smaller there, at the published weights the regularisers hold "
-                   "the updates still",
+           .help = "for the pocket world: few steps, regularisers at a fiftieth of the published weights (by trial)",
            .options = {{"resolution", 64},
                        {"initializer_id", 678},  // "cool", which no caption has
                        {"ti_train_step", 50},

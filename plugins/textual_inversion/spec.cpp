@@ -155,7 +155,7 @@ MethodSpec make_spec() {
                    {"embedding.train_batch_size", 8},
                    {"embedding.max_train_steps", 5000}}},
       {.name = "pocket",
-       .help = "for the pocket world: a rate that falls to 0, since one word there moves far in few steps",
+       .help = "for the pocket world: few steps, a rate that falls to 0 (by trial)",
        .options = {{"resolution", 64},
                    {"embedding.learning_rate", 0.01},
                    {"embedding.lr_scheduler", "cosine"},

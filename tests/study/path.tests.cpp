@@ -17,6 +17,9 @@ TEST_CASE("A study goes from photos to a table, and a second call does nothing a
   CHECK(table.status == 0);
   CHECK_THAT(table.out,
              Catch::Contains("textual_inversion") && Catch::Contains("textreg") && Catch::Contains("ti_code.clip_i"));
+  const auto losses = place.ask("table", {"--losses"});
+  CHECK(losses.status == 2);
+  CHECK_THAT(losses.err, Catch::Contains("no training measured its loss on fixed photos"));
   const auto published = place.published();
   const auto second = place.run();
   CHECK(second.status == 0);
@@ -30,6 +33,20 @@ TEST_CASE("A study goes from photos to a table, and a second call does nothing a
   const auto shown = run_atelier({"show", run, "--store", place.store(), "--json"});
   CHECK(json::parse(shown.out)["artifacts"].size() > 2);
   CHECK(run_atelier({"logs", run, "--store", place.store()}).status == 0);
+}
+
+TEST_CASE("With fixed_loss the loss on fixed photos is measured for each stage, and the artifacts are the same",
+          "[study]") {
+  const StudyPlace plain(both_methods("1e-2")), measured(both_methods("1e-2"), "fixed_loss: 2");
+  REQUIRE(plain.run().status == 0);
+  REQUIRE(measured.run().status == 0);
+  CHECK(measured.published() == plain.published());
+  const auto losses = measured.ask("table", {"--losses"});
+  CHECK(losses.status == 0);
+  for (const char* stage :
+       {"| textual_inversion embedding step 4 |", "| textreg ti step 3 |", "| textreg ut step 3 |"}) {
+    CHECK_THAT(losses.out, Catch::Contains(stage));
+  }
 }
 
 TEST_CASE("A table made from a rebuilt index is the same, byte for byte", "[study]") {

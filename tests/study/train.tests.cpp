@@ -116,6 +116,18 @@ TEST_CASE("An unknown method, base model, device or folder without photos is tol
   CHECK(refused("--device", "gpu").starts_with("--device: \"gpu\"; expected auto, cpu, cuda"));
 }
 
+TEST_CASE("train --fixed-loss measures the loss on fixed photos", "[study][train]") {
+  const Training training;
+  const auto done = training.two_steps({"--fixed-loss", "2"});
+  INFO(done.err);
+  REQUIRE(done.status == 0);
+  const auto status = json::parse(run_atelier({"status", "--store", training.store(), "--json"}).out);
+  const std::string name = status[0]["study"];
+  const auto losses = run_atelier({"table", name, "--losses", "--store", training.store()});
+  CHECK(losses.status == 0);
+  CHECK_THAT(losses.out, Catch::Contains("| textual_inversion embedding step 2 |"));
+}
+
 TEST_CASE("With --json every line that train prints is JSON, the last one names the file", "[study][train]") {
   const Training training;
   for (int call = 0; call < 2; ++call) {  // the second one finds everything done

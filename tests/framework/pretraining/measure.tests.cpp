@@ -124,6 +124,8 @@ TEST_CASE("a constant judge is right where the scenes and prompts have that valu
   CHECK(found.at("swaps.changed.class").count == 1);
   CHECK(found.at("swaps.kept").measured == 1.0);
   CHECK(found.at("swaps.kept").count == 2);
+  CHECK(found.at("swaps.kept.class").measured == 1.0);
+  CHECK(found.at("swaps.kept.class").count == 1);  // of the swap of another attribute
 }
 
 TEST_CASE("a segmenter that finds everything scores the subject's share", "[pretraining][measure]") {
