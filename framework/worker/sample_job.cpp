@@ -8,6 +8,7 @@
 #include "framework/worker/artifact_object.h"
 #include "framework/worker/image_set.h"
 #include "framework/worker/method_of_job.h"
+#include "framework/worker/picture_rows.h"
 #include "framework/worker/picture_sampler.h"
 #include "framework/worker/prompt_branches.h"
 #include "framework/worker/stage_jobs.h"
@@ -65,74 +66,106 @@ std::vector<std::uint64_t> seeds_of(const JobOutput& output) {
   return seeds.get<std::vector<std::uint64_t>>();
 }
 
-/// The pictures of a job, prompt by prompt.
+/// The pictures of a job: rows of all its prompts, batch by batch.
 class SetSampler {
  public:
-  SetSampler(JobRun& run, Session& session, const Method& method, const SampleSettings& settings)
-      : run_(run), session_(session), method_(method), settings_(settings), sampler_(session, settings.plan) {
-    for (const JobOutput& output : run.missing()) {
-      total_ +=
-          batches(static_cast<std::int64_t>(seeds_of(output).size())) * static_cast<std::int64_t>(sampler_.calls());
-    }
-  }
+  SetSampler(JobRun& run, Session& session, const Method& method, const SampleSettings& settings);
 
-  /// Samples, stores and publishes one prompt's pictures.
-  void make(const JobOutput& output);
+  /// Samples every picture; a prompt's are stored and published as soon as the last one is there.
+  void make_all();
 
  private:
-  [[nodiscard]] std::int64_t batches(std::int64_t seeds) const {
-    return (seeds + settings_.batch - 1) / settings_.batch;
-  }
-  [[nodiscard]] std::vector<Branch> branches(const JobOutput& output);
-  [[nodiscard]] Tensor batch(const std::vector<Branch>& branches, std::span<const std::uint64_t> seeds);
+  struct Prompt {
+    const JobOutput& output;
+    std::size_t pictures;  // how many it will have
+    std::string text;
+    std::vector<Branch> branches = {};              // encoded when its first row comes
+    std::vector<std::vector<std::byte>> done = {};  // PNG files, in the order of the seeds
+  };
+
+  void make(std::span<const PictureRow> rows);
+  [[nodiscard]] const std::vector<Branch>& branches(Prompt& prompt);
+  [[nodiscard]] Tensor latents(std::span<const PictureRow> rows);
+  void publish(Prompt& prompt);
 
   JobRun& run_;
   Session& session_;
   const Method& method_;
   const SampleSettings& settings_;
   PictureSampler sampler_;
+  std::vector<Prompt> prompts_;
+  std::vector<PictureRow> rows_;
+  double begun_ = 0.0;                 // when the pictures of the next prompt to be published were begun
   std::int64_t done_ = 0, total_ = 0;  // UNet calls
 };
 
-std::vector<Branch> SetSampler::branches(const JobOutput& output) {
-  const Job fields(output.job);
-  return encode_branches(session_, method_.branches({.prompt = fields.text("text"),
-                                                     .negative = settings_.negative,
-                                                     .base_prompt = fields.optional_text("base_text").value_or(""),
-                                                     .guidance = settings_.guidance,
-                                                     .reward = settings_.reward}));
+SetSampler::SetSampler(JobRun& run, Session& session, const Method& method, const SampleSettings& settings)
+    : run_(run), session_(session), method_(method), settings_(settings), sampler_(session, settings.plan) {
+  for (const JobOutput& output : run.missing()) {
+    const auto seeds = seeds_of(output);
+    for (const auto seed : seeds) rows_.push_back({prompts_.size(), seed});
+    prompts_.push_back({output, seeds.size(), Job(output.job).text("text")});
+  }
 }
 
-/// A full batch whatever the number of seeds: the last one is repeated.
-Tensor SetSampler::batch(const std::vector<Branch>& branches, std::span<const std::uint64_t> seeds) {
-  std::vector<std::uint64_t> rows(seeds.begin(), seeds.end());
-  rows.resize(static_cast<std::size_t>(settings_.batch), rows.back());
-  return sampler_.latents(branches, rows, {}, [&](const SamplingStep&) {
+const std::vector<Branch>& SetSampler::branches(Prompt& prompt) {
+  if (!prompt.branches.empty()) return prompt.branches;
+  const Job fields(prompt.output.job);
+  prompt.branches =
+      encode_branches(session_, method_.branches({.prompt = prompt.text,
+                                                  .negative = settings_.negative,
+                                                  .base_prompt = fields.optional_text("base_text").value_or(""),
+                                                  .guidance = settings_.guidance,
+                                                  .reward = settings_.reward}));
+  return prompt.branches;
+}
+
+/// A full batch whatever the number of rows: the last one is repeated.
+Tensor SetSampler::latents(std::span<const PictureRow> rows) {
+  std::vector<const std::vector<Branch>*> prompts;
+  std::vector<std::uint64_t> seeds;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(settings_.batch); ++i) {
+    const PictureRow& row = rows[std::min(i, rows.size() - 1)];
+    prompts.push_back(&branches(prompts_[row.output]));
+    seeds.push_back(row.seed);
+  }
+  return sampler_.latents(stack_rows(prompts), seeds, {}, [&](const SamplingStep&) {
     run_.check_stop();
     run_.progress(++done_, total_, "sampling");
   });
 }
 
-void SetSampler::make(const JobOutput& output) {
-  const auto begun = run_.seconds();
-  const auto seeds = seeds_of(output);
-  const std::string text = Job(output.job).text("text");
-  const auto conditions = branches(output);
-  std::vector<std::vector<std::byte>> images;
-  const auto rows = static_cast<std::size_t>(settings_.batch);
-  for (std::size_t first = 0; first < seeds.size(); first += rows) {
-    const auto own = std::span(seeds).subspan(first, std::min(rows, seeds.size() - first));
-    const Tensor latents = batch(conditions, own);
-    for (std::size_t i = 0; i < own.size(); ++i) {
-      const Image image = sampler_.decode(latents.narrow(0, static_cast<std::int64_t>(i), 1));
-      images.push_back(image_bytes(image, {{"prompt", text}, {"seed", own[i]}, {"key", output.key}}));
-    }
-  }
+void SetSampler::publish(Prompt& prompt) {
   const auto path = run_.store().temporary_path();
-  write_image_set(path, images);
+  write_image_set(path, prompt.done);
   const auto bytes = std::filesystem::file_size(path);
   const std::string object = run_.store().adopt(path);
-  run_.publish(output, object, {{"images", images.size()}, {"bytes", bytes}, {"seconds", run_.seconds() - begun}});
+  const double now = run_.seconds();
+  run_.publish(prompt.output, object, {{"images", prompt.pictures}, {"bytes", bytes}, {"seconds", now - begun_}});
+  begun_ = now;
+  prompt.done = {};
+  prompt.branches = {};
+}
+
+void SetSampler::make(std::span<const PictureRow> rows) {
+  const Tensor finals = latents(rows);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    Prompt& prompt = prompts_[rows[i].output];
+    const Image image = sampler_.decode(finals.narrow(0, static_cast<std::int64_t>(i), 1));
+    prompt.done.push_back(
+        image_bytes(image, {{"prompt", prompt.text}, {"seed", rows[i].seed}, {"key", prompt.output.key}}));
+    if (prompt.done.size() == prompt.pictures) publish(prompt);
+  }
+}
+
+void SetSampler::make_all() {
+  const auto batches = cut_rows(rows_, static_cast<std::size_t>(settings_.batch));
+  total_ = static_cast<std::int64_t>(batches.size() * sampler_.calls());
+  begun_ = run_.seconds();
+  for (const auto batch : batches) {
+    run_.check_stop();
+    make(batch);
+  }
 }
 
 void apply_artifact(const JobRun& run, Session& session, const Method& method) {
@@ -153,10 +186,7 @@ void run_sample_job(JobRun& run) {
   apply_artifact(run, session, *method);
   SetSampler sampler(run, session, *method, settings);
   run.begin_work();
-  for (const JobOutput& output : run.missing()) {
-    run.check_stop();
-    sampler.make(output);
-  }
+  sampler.make_all();
 }
 
 }  // namespace atelier::worker

@@ -63,6 +63,27 @@ TEST_CASE("A picture depends on its seed alone, not on its place or on what else
   CHECK_FALSE((three[0] == three[1]));
 }
 
+// On the pocket world's base: in a model as narrow as the tiny one, where a row falls in a kernel's tile may show in
+// the last bit.
+TEST_CASE("Prompts share batches, and each has the pictures that it has alone", "[worker][sample]") {
+  const auto with_pocket_base = [](Json job) {
+    job["base"]["model"] = ATELIER_SOURCE_DIR "/experiments/pocket/base";
+    job["size"] = {64, 64};
+    return job;
+  };
+  const Workplace together, apart;
+  WorkerClient worker;
+  const std::vector<std::string> prompts{"a red cat", "a dog in the snow", "a photo of a boat"};
+  const Json three = with_pocket_base(together.sample(nullptr, prompts, {5, 6}, /*batch=*/4));  // the boat's lie alone
+  (void)sampled(worker, together, three);
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    const Json alone = with_pocket_base(apart.sample(nullptr, {prompts[i]}, {5, 6}, 4));
+    (void)sampled(worker, apart, alone);
+    CHECK(together.store().find(key_of_output(three, i))->object ==
+          apart.store().find(key_of_output(alone, 0))->object);
+  }
+}
+
 TEST_CASE("atelier sample --seed N gives the picture of a study again", "[worker][sample]") {
   REQUIRE(has_textual_inversion());
   const Workplace place;
