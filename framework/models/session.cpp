@@ -197,14 +197,19 @@ std::vector<std::pair<std::string, Tensor>> Session::unfreeze(const std::string&
   return trained;
 }
 
-void Session::replace(const std::string& parameter, const Tensor& value) {
+Tensor& Session::slot(const std::string& parameter) {
   const Resolved place = resolve(parameter);
   const auto slot = place.registry->parameters.find(place.name);
-  if (slot == place.registry->parameters.end()) {
-    throw Error({.where = parameter, .found = "no such parameter", .expected = "a parameter of the base model"});
-  }
-  require_shape(parameter, "value", value, slot->second->sizes());
-  *slot->second = value;
+  if (slot != place.registry->parameters.end()) return *slot->second;
+  throw Error({.where = parameter, .found = "no such parameter", .expected = "a parameter of the base model"});
+}
+
+Tensor Session::parameter(const std::string& name) { return slot(name).detach(); }
+
+void Session::replace(const std::string& parameter, const Tensor& value) {
+  Tensor& place = slot(parameter);
+  require_shape(parameter, "value", value, place.sizes());
+  place = value;
 }
 
 void Session::edit_text_attention(std::size_t index, std::int64_t layer, TextAttentionEdit edit) {
@@ -225,7 +230,9 @@ TextCondition Session::encode(const std::vector<std::string>& prompts, const Enc
   return encode(tokenize(prompts), options);
 }
 
-TextCondition Session::encode(const TextIds& ids, const EncodeOptions& options) {
+TextCondition Session::encode(const TextIds& ids, const EncodeOptions& given) {
+  EncodeOptions options = given;
+  options.pool_at_eos = given.pool_at_eos || pool_at_eos_;
   const TextCondition first = towers_.front()->encode(ids.towers.at(0), options);
   if (towers_.size() == 1) return {.context = first.context, .pooled = {}};
   const TextCondition second = towers_[1]->encode(ids.towers.at(1), options);

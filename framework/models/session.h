@@ -75,12 +75,17 @@ class Session {
 
   /// Replaces the matching parameters by float32 copies that require a gradient (float64 stays float64).
   std::vector<std::pair<std::string, Tensor>> unfreeze(const std::string& pattern);
+  /// A parameter as it is used now, detached: the base's own memory unless it was replaced. Not to be written to.
+  [[nodiscard]] Tensor parameter(const std::string& name);
   /// Replaces one parameter by a tensor of the same shape: what an earlier stage learned.
   void replace(const std::string& parameter, const Tensor& value);
 
   /// Edits the self-attention of one layer of a tower in every following encode().
   void edit_text_attention(std::size_t tower, std::int64_t layer, TextAttentionEdit edit);
   void clear_text_edits();
+
+  /// Every following encode() reads SDXL's pooled vector at the end token, also where a learned token stands.
+  void pool_at_eos() { pool_at_eos_ = true; }
 
   /// Prompts through all towers. Placeholders of several vectors are expanded; long prompts are cut at 77 tokens.
   [[nodiscard]] TextCondition encode(const std::vector<std::string>& prompts, const EncodeOptions& options = {});
@@ -94,6 +99,7 @@ class Session {
     std::string name;
   };
   [[nodiscard]] Resolved resolve(const std::string& name);
+  [[nodiscard]] Tensor& slot(const std::string& parameter);
   [[nodiscard]] std::vector<std::string> components() const;
   [[nodiscard]] Registry& registry(const std::string& component);
   [[nodiscard]] TextTower& tower(std::size_t index);
@@ -102,6 +108,7 @@ class Session {
   std::unique_ptr<UNet> unet_;
   std::unique_ptr<VAE> vae_;
   std::vector<std::unique_ptr<TextTower>> towers_;
+  bool pool_at_eos_ = false;
 };
 
 /// Whether `text` matches a pattern in which `*` stands for any run of characters.

@@ -8,8 +8,8 @@ Atelier. Each folder is a case of `atelier probe method`:
 
     python3 tests/parity/make_method_references.py [--check] [CASE ...]
 
-Needs tests/parity/models and the packages of make_references.py but open_clip, and PyYAML; no network. To be run after
-make_references.py, which empties the references folder. --check computes everything again and compares it with what is
+Needs tests/parity/models and the packages of make_references.py but open_clip, PEFT and PyYAML; no network. To be run
+after make_references.py, which empties the references folder. --check computes everything again and compares it with what is
 written. The committed files were made with torch 2.11, diffusers 0.42 and transformers 5.24."""
 
 import os
@@ -21,6 +21,8 @@ import json  # noqa: E402
 
 import diffusers  # noqa: E402
 import reference_methods_clip as clip  # noqa: E402
+import reference_methods_dco as dco  # noqa: E402
+import reference_methods_dco_cases as dco_cases  # noqa: E402
 import reference_methods_files as files  # noqa: E402
 import reference_methods_lora as lora  # noqa: E402
 import reference_methods_textreg as textreg  # noqa: E402
@@ -31,7 +33,7 @@ import transformers  # noqa: E402
 from reference_methods import DTYPES  # noqa: E402
 from reference_methods_model import Pipeline  # noqa: E402
 
-RUNS = {"textual_inversion": textual_inversion.run, "textreg": textreg.run}
+RUNS = {"textual_inversion": textual_inversion.run, "textreg": textreg.run, "dco": dco.run}
 
 
 def check_layers():
@@ -106,7 +108,7 @@ def main():
     transformers.logging.disable_progress_bar()
     for verify in (clip.check, lora.check, check_layers):
         verify()
-    for case in textual_inversion.cases() + textreg_cases.cases():
+    for case in textual_inversion.cases() + textreg_cases.cases() + dco_cases.cases():
         if arguments.cases and case.name not in arguments.cases:
             continue
         results = compute(case)

@@ -66,7 +66,9 @@ std::string stage_of(const std::string& name, const std::string& method) {
 }
 
 fs::path model_of(const std::string& name) {
-  if (name.find("v_prediction") != std::string::npos) return models_folder() / "sd21";
+  if (name.find("v_prediction") != std::string::npos || name.find("sd21") != std::string::npos) {
+    return models_folder() / "sd21";
+  }
   return models_folder() / (name.find("sdxl") != std::string::npos ? "sdxl" : "sd15");
 }
 
@@ -137,8 +139,8 @@ Errors errors_of(const Named& actual, const Named& expected, const Named& start)
   return errors;
 }
 
-Values row_of(const fs::path& model, std::size_t id, std::size_t width) {
-  const auto file = model / "text_encoder" / "model.safetensors";
+Values row_of(const fs::path& model, const std::string& encoder, std::size_t id, std::size_t width) {
+  const auto file = model / encoder / "model.safetensors";
   for (const auto& [name, view] : read_safetensors(file).tensors) {
     if (!name.ends_with("token_embedding.weight")) continue;
     const auto values = atelier::values_of(view, name);
@@ -152,15 +154,18 @@ Values row_of(const fs::path& model, std::size_t id, std::size_t width) {
 /// base.
 Values own_start(const std::string& name, std::size_t size, const Json& config, const fs::path& model) {
   if (name.ends_with("lora_B.weight")) return Values(size, 0.0);
-  if (!name.starts_with("text_encoder.token.")) {
+  const auto encoder = first_word(name);
+  if (!name.starts_with(encoder + ".token.")) {
     const auto weights = values_in(model / "unet" / "diffusion_pytorch_model.safetensors");
     return weights.at(name.substr(name.find('.') + 1));
   }
   const Json options = config.value("options", Json::object());
-  if (options.contains("initializer_id")) return row_of(model, options["initializer_id"].get<std::size_t>(), size);
+  if (options.contains("initializer_id")) {
+    return row_of(model, encoder, options["initializer_id"].get<std::size_t>(), size);
+  }
   const auto word = options.value("initializer_token", config.at("class_word").get<std::string>());
   const Json vocabulary = Json::parse(read_text_file(model / "tokenizer" / "vocab.json"));
-  return row_of(model, vocabulary.at(word + "</w>").get<std::size_t>(), size);
+  return row_of(model, encoder, vocabulary.at(word + "</w>").get<std::size_t>(), size);
 }
 
 Named start_of(const std::string& name, const Named& inputs, const Named& expected) {
@@ -243,6 +248,9 @@ TEST_CASE("Training steps of Textual Inversion agree in float64", "[parity][meth
   check_method("textual_inversion", "float64");
 }
 
+TEST_CASE("Training steps of DCO agree in float32", "[parity][methods][dco]") { check_method("dco", "float32"); }
+TEST_CASE("Training steps of DCO agree in float64", "[parity][methods][dco]") { check_method("dco", "float64"); }
+
 TEST_CASE("A batch computed in pieces has the loss and gradient of the whole", "[parity][methods]") {
   const TemporaryFolder folder;
   const std::string name = "textreg_ut_batch";
@@ -255,6 +263,28 @@ TEST_CASE("A batch computed in pieces has the loss and gradient of the whole", "
                                     "--config", folder / "pieces.yaml", "--dtype", "float64", "--in",
                                     folder_of(name) / "in.safetensors", "--out", folder / "out"});
   INFO(outcome.err);
+  REQUIRE(outcome.status == 0);
+  check_case(name, "float64", folder / "out");
+}
+
+TEST_CASE("A batch of DCO computed in pieces goes through one sigmoid", "[parity][methods][dco]") {
+  const TemporaryFolder folder;
+  const auto rows = GENERATE(1, 2);
+  const std::string name = GENERATE("dco_subject_sd21_batch", "dco_subject_sd21_per_sample", "dco_style_sdxl_batch");
+  const std::string stage = stage_of(name, "dco");
+  auto config = read_text_file(folder_of(name) / "run.yaml");
+  const auto place = config.find("  " + stage + ": {");
+  const auto pieces = fmt::format("micro_batch_size: {}", rows);
+  if (place == std::string::npos) {
+    config += fmt::format("stages: {{{}: {{{}}}}}\n", stage, pieces);
+  } else {
+    config.insert(place + stage.size() + 5, pieces + ", ");
+  }
+  write_file_atomically(folder / "pieces.yaml", config);
+  const auto outcome = run_atelier({"probe", "method", "dco", "--stage", stage, "--model", model_of(name), "--config",
+                                    folder / "pieces.yaml", "--dtype", "float64", "--in",
+                                    folder_of(name) / "in.safetensors", "--out", folder / "out"});
+  INFO(name << " in pieces of " << rows << ": " << outcome.err);
   REQUIRE(outcome.status == 0);
   check_case(name, "float64", folder / "out");
 }

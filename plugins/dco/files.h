@@ -1,0 +1,17 @@
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "framework/formats/lora_values.h"
+#include "framework/methods/method.h"
+
+namespace atelier::dco {
+
+/// The artifact as the published program writes it, in float32: `pytorch_lora_weights.safetensors` with
+/// unet.<layer>.lora.{down,up}.weight and no alpha (it is the rank), and `learned_embeds.safetensors` with clip_l
+/// [1, 768] and clip_g [1, 1280], which do not store the token's name. For base models of one text encoder, which the
+/// published program does not know, the latter is diffusers' {token: [1, D]}.
+[[nodiscard]] std::map<std::string, TensorSet> published_files(const TrainedArtifact& artifact);
+
+}  // namespace atelier::dco
