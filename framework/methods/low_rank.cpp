@@ -7,6 +7,7 @@
 
 #include "framework/core/error.h"
 #include "framework/methods/trainable.h"
+#include "framework/tensor/tensor_io.h"
 
 namespace atelier {
 namespace {
@@ -35,6 +36,26 @@ Shapes shapes_for(const std::string& layer, const std::vector<std::int64_t>& wei
   return shapes;
 }
 
+struct Halves {
+  std::string layer;
+  Tensor down, up;
+};
+
+/// All adapters that the tensors hold, by layer.
+std::vector<Halves> adapters_in(const TensorMap& tensors) {
+  std::vector<Halves> adapters;
+  for (const auto& [name, down] : tensors) {
+    if (!name.ends_with(kDown)) continue;
+    const auto layer = name.substr(0, name.size() - kDown.size());
+    const auto up = tensors.find(up_name(layer));
+    if (up == tensors.end()) {
+      throw Error({.where = name, .found = "no " + up_name(layer), .expected = "both halves of an adapter"});
+    }
+    adapters.push_back({layer, down, up->second});
+  }
+  return adapters;
+}
+
 }  // namespace
 
 std::vector<Parameter> attach_low_rank(Session& session, const Start& start, Draws& draws,
@@ -55,17 +76,24 @@ std::vector<Parameter> attach_low_rank(Session& session, const Start& start, Dra
 }
 
 void apply_low_rank(Session& session, const TensorMap& tensors, double scale) {
-  for (const auto& [name, down] : tensors) {
-    if (!name.ends_with(kDown)) continue;
-    const auto layer = name.substr(0, name.size() - kDown.size());
-    const auto up = tensors.find(up_name(layer));
-    if (up == tensors.end()) {
-      throw Error({.where = name, .found = "no " + up_name(layer), .expected = "both halves of an adapter"});
-    }
+  for (const auto& [layer, down, up] : adapters_in(tensors)) {
     session.attach(layer, {.a = trainable(session, down).requires_grad_(false),
-                           .b = trainable(session, up->second).requires_grad_(false),
+                           .b = trainable(session, up).requires_grad_(false),
                            .scale = scale});
   }
+}
+
+std::vector<LoraEntry> low_rank_entries(const TensorMap& tensors) {
+  std::vector<LoraEntry> entries;
+  for (const auto& [layer, down, up] : adapters_in(tensors)) {
+    const auto rank = down.size(0);
+    entries.push_back({.module = layer,
+                       .down = to_view(down.to(at::kFloat)),
+                       .up = to_view(up.to(at::kFloat)),
+                       .alpha = static_cast<double>(rank),
+                       .rank = rank});
+  }
+  return entries;
 }
 
 }  // namespace atelier

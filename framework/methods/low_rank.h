@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "framework/formats/lora_file.h"
 #include "framework/models/session.h"
 #include "framework/training/stage.h"
 
@@ -18,5 +19,9 @@ namespace atelier {
 
 /// Attaches the adapters that an artifact (or an earlier stage) holds, frozen, times `scale`.
 void apply_low_rank(Session& session, const TensorMap& tensors, double scale);
+
+/// The adapters that an artifact holds as a file's entries, in float32 and with alpha = rank, for the writers of
+/// framework/formats/lora_writer.h. Throws Error for an adapter of which a half is missing.
+[[nodiscard]] std::vector<LoraEntry> low_rank_entries(const TensorMap& tensors);
 
 }  // namespace atelier

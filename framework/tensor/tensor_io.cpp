@@ -49,6 +49,16 @@ Tensor to_tensor(const TensorView& view, const Placement& placement) {
   return tensor.to(placement.device, dtype).contiguous();
 }
 
+TensorView to_view(const Tensor& tensor) {
+  const auto dense = std::make_shared<const Tensor>(tensor.detach().to(at::kCPU).contiguous());
+  TensorView view;
+  view.dtype = file_dtype(dense->scalar_type());
+  view.shape = dense->sizes().vec();
+  view.bytes = {static_cast<const std::byte*>(dense->const_data_ptr()), dense->nbytes()};
+  view.owner = dense;
+  return view;
+}
+
 NamedTensors read_named_tensors(const std::filesystem::path& path) {
   TensorFile file = read_safetensors(path);
   NamedTensors content;
@@ -59,15 +69,7 @@ NamedTensors read_named_tensors(const std::filesystem::path& path) {
 
 void write_named_tensors(const std::filesystem::path& path, const NamedTensors& content) {
   std::map<std::string, TensorView> views;
-  for (const auto& [name, tensor] : content.tensors) {
-    auto dense = std::make_shared<Tensor>(tensor.detach().to(at::kCPU).contiguous());
-    TensorView view;
-    view.dtype = file_dtype(dense->scalar_type());
-    view.shape = dense->sizes().vec();
-    view.bytes = {static_cast<const std::byte*>(dense->const_data_ptr()), dense->nbytes()};
-    view.owner = dense;
-    views.emplace(name, std::move(view));
-  }
+  for (const auto& [name, tensor] : content.tensors) views.emplace(name, to_view(tensor));
   write_safetensors(path, views, {.metadata = content.metadata});
 }
 

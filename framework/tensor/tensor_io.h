@@ -15,6 +15,10 @@ namespace atelier {
 /// to_tensor() moved to a device and, for floating point, to the compute type. A no-op where the file already fits.
 [[nodiscard]] Tensor to_tensor(const TensorView& view, const Placement& placement);
 
+/// The other way: a row-major view of the tensor's values on the CPU (a copy where they lie elsewhere), that keeps
+/// them.
+[[nodiscard]] TensorView to_view(const Tensor& tensor);
+
 /// Tensors and metadata of one safetensors file, on the CPU.
 struct NamedTensors {
   TensorMap tensors;

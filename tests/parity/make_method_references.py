@@ -23,6 +23,7 @@ import diffusers  # noqa: E402
 import reference_methods_clip as clip  # noqa: E402
 import reference_methods_dco as dco  # noqa: E402
 import reference_methods_dco_cases as dco_cases  # noqa: E402
+import reference_methods_dreambooth_lora as dreambooth_lora  # noqa: E402
 import reference_methods_files as files  # noqa: E402
 import reference_methods_lora as lora  # noqa: E402
 import reference_methods_textreg as textreg  # noqa: E402
@@ -33,7 +34,8 @@ import transformers  # noqa: E402
 from reference_methods import DTYPES  # noqa: E402
 from reference_methods_model import Pipeline  # noqa: E402
 
-RUNS = {"textual_inversion": textual_inversion.run, "textreg": textreg.run, "dco": dco.run}
+RUNS = {"textual_inversion": textual_inversion.run, "textreg": textreg.run, "dco": dco.run,
+        "dreambooth_lora": dreambooth_lora.run}
 
 
 def check_layers():
@@ -108,7 +110,8 @@ def main():
     transformers.logging.disable_progress_bar()
     for verify in (clip.check, lora.check, check_layers):
         verify()
-    for case in textual_inversion.cases() + textreg_cases.cases() + dco_cases.cases():
+    cases = textual_inversion.cases() + textreg_cases.cases() + dco_cases.cases() + dreambooth_lora.cases()
+    for case in cases:
         if arguments.cases and case.name not in arguments.cases:
             continue
         results = compute(case)

@@ -37,19 +37,21 @@ const Tolerance kDoubleSteps = std::getenv("ATELIER_TEST_DEVICE") != nullptr ? T
 
 fs::path folder_of(const std::string& name) { return references_folder() / "methods" / name; }
 
-std::vector<std::string> case_names(const std::string& method) {
-  std::set<std::string> names;
-  for (const auto& entry : fs::directory_iterator(references_folder() / "methods")) {
-    if (entry.path().filename().string().starts_with(method + "_")) names.insert(entry.path().filename());
-  }
-  return {names.begin(), names.end()};
-}
-
 Json config_of(const std::string& name) {
   Faults faults(name);
   const auto root = parse_yaml(read_text_file(folder_of(name) / "run.yaml"), faults);
   faults.raise();
   return yaml_json(root);
+}
+
+/// By their configuration: one method's name may be the beginning of another's.
+std::vector<std::string> case_names(const std::string& method) {
+  std::set<std::string> names;
+  for (const auto& entry : fs::directory_iterator(references_folder() / "methods")) {
+    const auto name = entry.path().filename().string();
+    if (name.starts_with(method + "_") && config_of(name).at("method") == method) names.insert(name);
+  }
+  return {names.begin(), names.end()};
 }
 
 /// The stage whose parameters the case names: of methods with one stage that, else the second word of the folder's
@@ -250,21 +252,36 @@ TEST_CASE("Training steps of Textual Inversion agree in float64", "[parity][meth
 
 TEST_CASE("Training steps of DCO agree in float32", "[parity][methods][dco]") { check_method("dco", "float32"); }
 TEST_CASE("Training steps of DCO agree in float64", "[parity][methods][dco]") { check_method("dco", "float64"); }
+TEST_CASE("Training steps of DreamBooth with LoRA agree in float32", "[parity][methods][dreambooth_lora]") {
+  check_method("dreambooth_lora", "float32");
+}
+TEST_CASE("Training steps of DreamBooth with LoRA agree in float64", "[parity][methods][dreambooth_lora]") {
+  check_method("dreambooth_lora", "float64");
+}
 
 TEST_CASE("A batch computed in pieces has the loss and gradient of the whole", "[parity][methods]") {
-  const TemporaryFolder folder;
-  const std::string name = "textreg_ut_batch";
-  const auto config = read_text_file(folder_of(name) / "run.yaml");
-  const auto place = config.find("max_grad_norm");
-  REQUIRE(place != std::string::npos);
-  write_file_atomically(folder / "pieces.yaml",
-                        config.substr(0, place) + "micro_batch_size: 1, " + config.substr(place));
-  const auto outcome = run_atelier({"probe", "method", "textreg", "--stage", "ut", "--model", model_of(name),
-                                    "--config", folder / "pieces.yaml", "--dtype", "float64", "--in",
-                                    folder_of(name) / "in.safetensors", "--out", folder / "out"});
-  INFO(outcome.err);
-  REQUIRE(outcome.status == 0);
-  check_case(name, "float64", folder / "out");
+  struct Row {
+    std::string method, stage, name;
+    int rows;
+  };
+  const std::vector<Row> cases{{"textreg", "ut", "textreg_ut_batch", 1},
+                               {"dreambooth_lora", "lora", "dreambooth_lora_token_prior", 3}};
+  for (const auto& [method, stage, name, rows] : cases) {
+    const TemporaryFolder folder;
+    const auto config = read_text_file(folder_of(name) / "run.yaml");
+    const auto settings = stage + ": {";
+    const auto place = config.find(settings);
+    REQUIRE(place != std::string::npos);
+    const auto after = place + settings.size();
+    write_file_atomically(folder / "pieces.yaml",
+                          config.substr(0, after) + fmt::format("micro_batch_size: {}, ", rows) + config.substr(after));
+    const auto outcome = run_atelier({"probe", "method", method, "--stage", stage, "--model", model_of(name),
+                                      "--config", folder / "pieces.yaml", "--dtype", "float64", "--in",
+                                      folder_of(name) / "in.safetensors", "--out", folder / "out"});
+    INFO(outcome.err);
+    REQUIRE(outcome.status == 0);
+    check_case(name, "float64", folder / "out");
+  }
 }
 
 TEST_CASE("A batch of DCO computed in pieces goes through one sigmoid", "[parity][methods][dco]") {
