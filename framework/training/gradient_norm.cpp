@@ -1,6 +1,7 @@
 #include "framework/training/gradient_norm.h"
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/reciprocal.h>
 #include <ATen/ops/stack.h>
@@ -14,6 +15,18 @@ bool counts(const ParamGroup& group, bool clipping) {
   return clipping ? group.clip : group.role == ParamGroup::Role::trained;
 }
 
+/// ATen's norm adds one after the other on the CPU: in float32 the sum of a whole UNet's squares stops growing long
+/// before its end. Long buffers are therefore taken in pieces, and the norm of the pieces' norms.
+constexpr std::int64_t kOneSum = 1 << 20, kPiece = 1 << 16;
+
+Tensor norm_of(const Tensor& flat) {
+  if (!flat.is_cpu() || flat.numel() <= kOneSum) return at::linalg_vector_norm(flat);
+  const std::int64_t whole = flat.numel() / kPiece * kPiece;
+  const Tensor pieces = at::linalg_vector_norm(flat.narrow(0, 0, whole).view({-1, kPiece}), 2, at::IntArrayRef{1});
+  const Tensor rest = at::linalg_vector_norm(flat.narrow(0, whole, flat.numel() - whole));
+  return at::linalg_vector_norm(at::cat({pieces, rest.view({1})}));
+}
+
 }  // namespace
 
 Tensor gradient_norm(const FlatParameters& parameters, bool clipping) {
@@ -22,7 +35,7 @@ Tensor gradient_norm(const FlatParameters& parameters, bool clipping) {
   for (std::size_t i = 0; i < parameters.groups().size(); ++i) {
     const auto range = parameters.range(i);
     if (!counts(parameters.groups()[i], clipping) || range.size() == 0) continue;
-    norms.push_back(at::linalg_vector_norm(parameters.gradients().narrow(0, range.begin, range.size())));
+    norms.push_back(norm_of(parameters.gradients().narrow(0, range.begin, range.size())));
   }
   if (norms.empty()) return at::zeros({}, parameters.gradients().options());
   return norms.size() == 1 ? norms.front() : at::linalg_vector_norm(at::stack(norms));

@@ -24,7 +24,7 @@ std::size_t export_item(const Job& item, BaseCache& bases) {
   const auto files = plugin.create()->files(object.artifact, module_names(session));
   const std::filesystem::path folder = item.text("out");
   for (const auto& [name, content] : files) {
-    std::filesystem::create_directories(folder);
+    std::filesystem::create_directories((folder / name).parent_path());
     write_safetensors(folder / name, content.tensors, {.metadata = content.metadata, .add_format = false});
   }
   if (files.empty()) fmt::print(stderr, "atelier: {} has no file form of its own\n", plugin.spec().name);

@@ -23,19 +23,21 @@ import diffusers  # noqa: E402
 import reference_methods_clip as clip  # noqa: E402
 import reference_methods_dco as dco  # noqa: E402
 import reference_methods_dco_cases as dco_cases  # noqa: E402
+import reference_methods_dreambooth as dreambooth  # noqa: E402
 import reference_methods_dreambooth_lora as dreambooth_lora  # noqa: E402
 import reference_methods_files as files  # noqa: E402
 import reference_methods_lora as lora  # noqa: E402
 import reference_methods_textreg as textreg  # noqa: E402
 import reference_methods_textreg_cases as textreg_cases  # noqa: E402
 import reference_methods_textual_inversion as textual_inversion  # noqa: E402
+import reference_sketch  # noqa: E402
 import torch  # noqa: E402
 import transformers  # noqa: E402
 from reference_methods import DTYPES  # noqa: E402
 from reference_methods_model import Pipeline  # noqa: E402
 
 RUNS = {"textual_inversion": textual_inversion.run, "textreg": textreg.run, "dco": dco.run,
-        "dreambooth_lora": dreambooth_lora.run}
+        "dreambooth": dreambooth.run, "dreambooth_lora": dreambooth_lora.run}
 
 
 def check_layers():
@@ -51,7 +53,8 @@ def compute(case):
     results = {}
     for name, dtype in DTYPES.items():
         outputs, weights = RUNS[case.config["method"]](case, dtype)
-        assert all(value.dtype == dtype and value.isfinite().all() for value in outputs.values())
+        kinds = {dtype, torch.float64}  # sketches are summed in float64
+        assert all(value.dtype in kinds and value.isfinite().all() for value in outputs.values())
         results[name] = outputs, {"weights": json.dumps(weights, sort_keys=True)}
     return results
 
@@ -108,9 +111,10 @@ def main():
     diffusers.utils.logging.set_verbosity_error()
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    for verify in (clip.check, lora.check, check_layers):
+    for verify in (clip.check, lora.check, reference_sketch.check, check_layers):
         verify()
-    cases = textual_inversion.cases() + textreg_cases.cases() + dco_cases.cases() + dreambooth_lora.cases()
+    cases = textual_inversion.cases() + textreg_cases.cases() + dco_cases.cases() + dreambooth.cases()
+    cases += dreambooth_lora.cases()
     for case in cases:
         if arguments.cases and case.name not in arguments.cases:
             continue

@@ -1,0 +1,139 @@
+#include "plugins/dreambooth/spec.h"
+
+#include <nlohmann/json.hpp>
+
+#include "framework/methods/stage_settings.h"
+
+namespace atelier::dreambooth {
+namespace {
+
+constexpr const char* kScript = "diffusers' train_dreambooth.py";
+constexpr const char* kCommand = "diffusers' README, the command with an image of a dog";
+
+Condition with_prior() { return {.option = "with_prior_preservation", .value = true}; }
+
+OptionSpec make(const char* name, OptionType type, Json value, const char* help, std::string source) {
+  OptionSpec option;
+  option.name = name;
+  option.type = type;
+  option.value = std::move(value);
+  option.help = help;
+  option.source = std::move(source);
+  return option;
+}
+
+OptionSpec with_low(OptionSpec option, double low) {
+  option.low = low;
+  return option;
+}
+
+OptionSpec of_prior(OptionSpec option) {
+  option.active_when = {with_prior()};
+  return option;
+}
+
+std::vector<OptionSpec> prompt_options() {
+  const std::string script = kScript;
+  return {
+      make("placeholder_token", OptionType::text, "sks", "the identifier: a word that means nothing yet; none is added",
+           kCommand),
+      make("instance_prompt", OptionType::text, "a photo of {}",
+           "caption of the photos; {} is identifier and class word", kCommand),
+      of_prior(make("class_prompt", OptionType::text, "a photo of {}",
+                    "caption of the images of the class, and what they are drawn from; {} is the class word",
+                    kCommand)),
+  };
+}
+
+std::vector<OptionSpec> loss_options() {
+  const std::string script = kScript;
+  return {
+      make("train_text_encoder", OptionType::boolean, false, "the text encoder learns too", script),
+      make("with_prior_preservation", OptionType::boolean, false, "add the loss of images of the class", script),
+      of_prior(with_low(make("prior_loss_weight", OptionType::real, 1.0, "its weight", script), 0.0)),
+      of_prior(with_low(make("num_class_images", OptionType::integer, 200,
+                             "images of the class that are drawn from the base model where the concept has none",
+                             "diffusers' README, the command with prior preservation; the script's default is 100"),
+                        1)),
+      with_low(make("offset_noise", OptionType::real, 0.0,
+                    "share of a noise that is the same in a whole channel; the script's switch is 0.1", script),
+               0.0),
+      with_low(
+          make("snr_gamma", OptionType::real, nullptr,
+               "weigh each row's loss by min(SNR, gamma) / SNR (+ 1 where the base predicts the velocity)", script),
+          0.0),
+  };
+}
+
+std::vector<OptionSpec> all_options() {
+  auto all = prompt_options();
+  const auto append = [&](std::vector<OptionSpec> more) {
+    for (auto& option : more) all.push_back(std::move(option));
+  };
+  append(loss_options());
+  append({with_low(make("resolution", OptionType::integer, 512, "side of the training pictures", kCommand), 8),
+          make("center_crop", OptionType::boolean, false, "cut the centre instead of a random place", kScript)});
+  append(stage_options(kStage, {.learning_rate = 5e-6, .max_grad_norm = 1.0, .source = kCommand}));
+  append({with_low(make(kSteps, OptionType::integer, 400, "optimizer steps", kCommand), 0)});
+  return all;
+}
+
+StageSpec stage() {
+  StageSpec stage;
+  stage.name = kStage;
+  stage.reads = {"placeholder_token", "instance_prompt", "train_text_encoder", "with_prior_preservation",
+                 "offset_noise",      "snr_gamma",       "resolution",         "center_crop"};
+  for (const auto& name : stage_option_names(kStage)) stage.reads.push_back(name);
+  stage.reads_when = {{.when = with_prior(), .options = {"class_prompt", "prior_loss_weight"}}};
+  stage.steps.add = {kSteps};
+  declare_schedules(stage);
+  stage.class_images_when = {with_prior()};
+  return stage;
+}
+
+Json pocket(std::int64_t steps) {
+  return {{"placeholder_token", "cool"},  // a word that no caption of the pocket world has
+          {"instance_prompt", "a photo of a {}"}, {"resolution", 64}, {"finetune.learning_rate", 1e-4},
+          {"finetune.train_batch_size", 4},       {kSteps, steps}};
+}
+
+std::vector<PresetSpec> presets() {
+  const Json prior{{"with_prior_preservation", true}, {kSteps, 800}};
+  Json with_text = prior;
+  with_text.update({{"train_text_encoder", true}, {"finetune.learning_rate", 2e-6}});
+  return {
+      {.name = "diffusers", .help = "the first command in diffusers' README", .options = Json::object()},
+      {.name = "diffusers_prior", .help = "its command with prior preservation", .options = prior},
+      {.name = "diffusers_text_encoder",
+       .help = "its command that trains the text encoder too, with prior preservation",
+       .options = with_text},
+      {.name = "script",
+       .help = "the defaults of the program's arguments; it has none for the number of steps",
+       .options = {{"finetune.train_batch_size", 4}, {"finetune.lr_warmup_steps", 500}}},
+      {.name = "paper",
+       .help = "the paper's rate for Stable Diffusion, steps, and number of class images",
+       .options = {{"with_prior_preservation", true}, {"num_class_images", 1000}, {kSteps, 1000}}},
+      {.name = "pocket", .help = "for the pocket world (by trial)", .options = pocket(100)},
+      {.name = "pocket_overtrained",
+       .help = "for the pocket world, with too many steps: close to the photos, deaf to the prompt",
+       .options = pocket(600)},
+  };
+}
+
+}  // namespace
+
+MethodSpec make_spec() {
+  MethodSpec spec;
+  spec.name = "dreambooth";
+  spec.summary = "every weight of the UNet learns, and where asked the text encoder's; a rare word names the concept";
+  spec.paper = "Ruiz et al. 2023, DreamBooth, arXiv:2208.12242";
+  spec.options = all_options();
+  spec.presets = presets();
+  spec.stages = {stage()};
+  spec.phrases = {{.when = {}, .text = "{placeholder} {class}", .base = "{class}"}};
+  spec.sampler = {.scheduler = "pndm", .steps = 50, .guidance = 7.5, .settings = Json::object()};
+  spec.arguments = published_arguments();
+  return spec;
+}
+
+}  // namespace atelier::dreambooth
