@@ -155,14 +155,14 @@ void add_settings(CLI::App& app, std::vector<std::string>& settings, const std::
   app.add_option("--set", settings, help)->allow_extra_args(false)->type_name(std::string("KEY=VALUE") + kSeveral);
 }
 
-Json parse_settings(const std::vector<std::string>& settings) {
+Json parse_settings(const std::vector<std::string>& settings, const std::string& option) {
   Json values = Json::object();
   for (const auto& setting : settings) {
     const std::size_t equals = setting.find('=');
-    if (equals == std::string::npos || equals == 0) refuse("--set", fmt::format("'{}'", setting), "KEY=VALUE");
+    if (equals == std::string::npos || equals == 0) refuse(option, fmt::format("'{}'", setting), "KEY=VALUE");
     const std::string key = setting.substr(0, equals);
     const std::string text = setting.substr(equals + 1);
-    if (values.contains(key)) refuse("--set", fmt::format("'{}' twice", key), "once");
+    if (values.contains(key)) refuse(option, fmt::format("'{}' twice", key), "once");
     Json value = Json::parse(text, nullptr, false);
     values[key] = value.is_discarded() || value.is_object() ? Json(text) : std::move(value);
   }

@@ -44,7 +44,7 @@ void check_output_folder(const std::string& option, const std::filesystem::path&
 /// `--set KEY=VALUE`, several times. A VALUE that is a JSON number, boolean, null, list or string is that; anything
 /// else is text. Throws a usage Error for a missing '=', an empty key, or a key given twice.
 void add_settings(CLI::App& app, std::vector<std::string>& settings, const std::string& help);
-[[nodiscard]] Json parse_settings(const std::vector<std::string>& settings);
+[[nodiscard]] Json parse_settings(const std::vector<std::string>& settings, const std::string& option = "--set");
 
 /// "512x768" is width 512, height 768; both from 1 to 16384 and multiples of `multiple`. Throws a usage Error.
 [[nodiscard]] Size parse_size(const std::string& option, const std::string& text, int multiple);

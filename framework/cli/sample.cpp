@@ -23,7 +23,7 @@ struct What {
   BaseModel base;
   std::string out;
   std::optional<std::string> placeholder, prompts_file, negative, base_prompt, class_word;
-  std::vector<std::string> artifacts, prompts;
+  std::vector<std::string> artifacts, artifact_settings, prompts;
 };
 
 struct How {
@@ -82,6 +82,7 @@ void check(const What& what, const How& how) {
 Json job_of(const What& what, const How& how) {
   Json job = {{"job", "sample"},
               {"artifacts", artifacts_of(what)},
+              {"artifact_settings", parse_settings(what.artifact_settings, "--artifact-set")},
               {"placeholder", or_null(what.placeholder)},
               {"prompts", prompts_of(what)},
               {"images", how.images},
@@ -114,6 +115,10 @@ void add_what(CLI::App& app, What& what) {
   app.add_option("--artifact", what.artifacts, "what a method learned: LoRA, embedding, …; may be repeated")
       ->allow_extra_args(false)
       ->type_name(std::string("FILE[:WEIGHT]") + kSeveral);
+  app.add_option("--artifact-set", what.artifact_settings,
+                 "what an artifact of a method's own program does not say, as its method names it; may be repeated")
+      ->allow_extra_args(false)
+      ->type_name(std::string("KEY=VALUE") + kSeveral);
   app.add_option("--placeholder", what.placeholder, "the learned token, where the artifact does not name it")
       ->type_name("TOKEN");
   app.add_option("--class", what.class_word, "class word of the concept")->type_name("WORD");

@@ -9,7 +9,7 @@
 namespace atelier {
 
 /// Raised with every change of this file's structures, of Stage, of Method or of the plugin table.
-inline constexpr int kPluginApi = 1;
+inline constexpr int kPluginApi = 2;
 
 /// How many optimizer steps a stage takes: a sum of integer options minus a sum of others (TextReg's second stage:
 /// max_train_steps - ti_train_step).
@@ -26,15 +26,15 @@ struct ConditionalReads {
 /// One training stage as the planner sees it: plain data.
 struct StageSpec {
   std::string name;
-  int numerics = 1;                       ///< raise when results change (tests/numerics.lock watches)
-  std::vector<std::string> reads;         ///< the options this stage sees; only these enter its key
+  int numerics = 1;                          ///< raise when results change (tests/numerics.lock watches)
+  std::vector<std::string> reads;            ///< the options this stage sees; only these enter its key
   std::vector<ConditionalReads> reads_when;  ///< further ones; stage_reads() has both
-  std::vector<std::string> inputs;        ///< earlier stages whose artifacts it starts from
-  std::vector<Condition> runs_when;       ///< all must hold, else the stage is left out (a token given as a file)
-  StepCount steps;                        ///< none of these options needs to stand in `reads`
+  std::vector<std::string> inputs;           ///< earlier stages whose artifacts it starts from
+  std::vector<Condition> runs_when;          ///< all must hold, else the stage is left out (a token given as a file)
+  StepCount steps;                           ///< none of these options needs to stand in `reads`
   std::vector<Condition> depends_on_total_when;  ///< if one holds, a checkpoint depends on the total number of steps
-  std::vector<std::string> lists;         ///< prompt lists that it draws from, by id
-  std::vector<Condition> class_images_when;  ///< needs images of the class when all hold (never when empty)
+  std::vector<std::string> lists;                ///< prompt lists that it draws from, by id
+  std::vector<Condition> class_images_when;      ///< needs images of the class when all hold (never when empty)
 };
 
 struct PresetSpec {
@@ -109,19 +109,21 @@ struct StageDefaults {
 [[nodiscard]] Json resolve_options(const MethodSpec& spec, const std::string& preset, const Json& chosen,
                                    const std::string& where);
 
-/// The same with every fault of the chosen options, by name in their order; for callers that know where each was written.
+/// The same with every fault of the chosen options, by name in their order; for callers that know where each was
+/// written.
 struct OptionFault {
   std::string option;
   Fault fault;
 };
 struct ResolvedOptions {
-  Json options;                     ///< of the presets and of those chosen options that are valid
+  Json options;  ///< of the presets and of those chosen options that are valid
   std::vector<OptionFault> faults;
 };
 [[nodiscard]] ResolvedOptions try_resolve_options(const MethodSpec& spec, const std::string& preset, const Json& chosen,
                                                   const std::string& where);
 
-/// Why a declared option changes nothing under these resolved options ("x has no effect unless y = z"); "" when it does.
+/// Why a declared option changes nothing under these resolved options ("x has no effect unless y = z"); "" when it
+/// does.
 [[nodiscard]] std::string no_effect_reason(const MethodSpec& spec, const OptionSpec& option, const Json& options);
 
 /// Null when the method has none of this name; the preset "" is the first.

@@ -106,6 +106,15 @@ std::map<std::string, TensorSet> GuardedMethod::files(const TrainedArtifact& art
   return guarded([&] { return name_ + ": files"; }, [&] { return method_->files(artifact, target); });
 }
 
+std::map<std::string, std::string> GuardedMethod::other_files(const TrainedArtifact& artifact,
+                                                              const ModuleNames& target) const {
+  return guarded([&] { return name_ + ": other_files"; }, [&] { return method_->other_files(artifact, target); });
+}
+
+std::optional<TrainedArtifact> GuardedMethod::read(const ForeignArtifact& artifact) const {
+  return guarded([&] { return name_ + ": read"; }, [&] { return method_->read(artifact); });
+}
+
 std::vector<PromptBranch> GuardedMethod::branches(const GuidanceRequest& request) const {
   return guarded([&] { return name_ + ": branches"; }, [&] { return method_->branches(request); });
 }

@@ -19,6 +19,9 @@ class GuardedMethod final : public Method {
   void apply(Session& session, const TrainedArtifact& artifact, double weight) const override;
   [[nodiscard]] std::map<std::string, TensorSet> files(const TrainedArtifact& artifact,
                                                        const ModuleNames& target) const override;
+  [[nodiscard]] std::map<std::string, std::string> other_files(const TrainedArtifact& artifact,
+                                                               const ModuleNames& target) const override;
+  [[nodiscard]] std::optional<TrainedArtifact> read(const ForeignArtifact& artifact) const override;
   [[nodiscard]] std::vector<PromptBranch> branches(const GuidanceRequest& request) const override;
 
  private:

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -10,32 +11,35 @@
 #include "framework/config/options.h"
 #include "framework/formats/lora_targets.h"
 #include "framework/formats/lora_values.h"
+#include "framework/methods/foreign_files.h"
 #include "framework/training/stage.h"
 
 namespace atelier {
 
 /// A trained artifact: named tensors and notes.
 struct TrainedArtifact {
-  TensorMap tensors;
-  std::map<std::string, std::string> notes;
+  TensorMap tensors = {};
+  std::map<std::string, std::string> notes =
+      {};                 ///< for readers; "phrase": what {} in a prompt stands for, without a token
+  std::int64_t step = 0;  ///< optimizer steps that its stage had made; 0 where that is not known
 };
 
 /// One row of the guided step: which prompt, how it is weighted, and what of the method it sees.
 struct PromptBranch {
   std::string name;
-  std::string text;
-  bool edits = true;           ///< whether the text-attention edits apply (CatVersion: not to the unconditional branch)
-  double adapter_scale = 1.0;  ///< 0: the base model
+  std::optional<std::string> text = {};  ///< empty: no prompt, that is "", or zeros where SDXL's model says so
+  bool edits = true;                     ///< whether the session's edits of the text encoder's attention apply
+  double adapter_scale = 1.0;            ///< of the UNet's adapters; 0: the base model
   double weight = 1.0;
 };
 
 /// What a guided step is asked for.
 struct GuidanceRequest {
-  std::string prompt;  ///< with the method's phrase in place
-  std::string negative;
-  std::string base_prompt;
+  std::string prompt = {};                   ///< with the method's phrase in place
+  std::optional<std::string> negative = {};  ///< empty: none
+  std::string base_prompt = {};              ///< the same without what was learned
   double guidance = 7.5;
-  std::optional<double> reward;
+  std::optional<double> reward = {};  ///< scale of the reward guidance of Lee et al. 2024
 };
 
 /// A method: what its plugin creates. Stateless apart from its options.
@@ -55,7 +59,15 @@ class Method {
   /// `target`: every layer of the base model.
   [[nodiscard]] virtual std::map<std::string, TensorSet> files(const TrainedArtifact& artifact,
                                                                const ModuleNames& target) const;
-  /// Default: classifier-free guidance (Ho & Salimans 2022).
+  /// Further such files as bytes, by name: those that are no safetensors. Names may lead into folders.
+  [[nodiscard]] virtual std::map<std::string, std::string> other_files(const TrainedArtifact& artifact,
+                                                                       const ModuleNames& target) const;
+  /// What files of the method's own programs hold, under the names that apply() knows. Nothing when they are not this
+  /// method's (asked for whatever no other reader knows); throws Error when they are and cannot be read.
+  [[nodiscard]] virtual std::optional<TrainedArtifact> read(const ForeignArtifact& artifact) const;
+  /// Default: classifier-free guidance (Ho & Salimans 2022, arXiv:2207.12598), u + g (c - u) as {u: 1 - g, c: g}; the
+  /// unconditional branch is left out for g = 1. With a reward scale r (Lee et al. 2024, arXiv:2402.12004):
+  /// {u: 1 - g, base model}, {base prompt: g - r, base model}, {prompt: r}.
   [[nodiscard]] virtual std::vector<PromptBranch> branches(const GuidanceRequest& request) const;
 };
 

@@ -4,6 +4,8 @@
 #include <ATen/ops/tensor.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "framework/core/error.h"
 #include "framework/core/text.h"
 #include "framework/models/base.h"
@@ -218,6 +220,10 @@ void Session::edit_text_attention(std::size_t index, std::int64_t layer, TextAtt
 
 void Session::clear_text_edits() {
   for (const auto& tower : towers_) tower->clear_edits();
+}
+
+bool Session::has_text_edits() const {
+  return std::ranges::any_of(towers_, [](const auto& tower) { return tower->edited(); });
 }
 
 TextIds Session::tokenize(const std::vector<std::string>& prompts) {

@@ -83,6 +83,7 @@ class Session {
   /// Edits the self-attention of one layer of a tower in every following encode().
   void edit_text_attention(std::size_t tower, std::int64_t layer, TextAttentionEdit edit);
   void clear_text_edits();
+  [[nodiscard]] bool has_text_edits() const;
 
   /// Every following encode() reads SDXL's pooled vector at the end token, also where a learned token stands.
   void pool_at_eos() { pool_at_eos_ = true; }

@@ -30,6 +30,7 @@ class TextTower {
 
   void edit(std::int64_t layer, TextAttentionEdit edit) { edits_[layer] = std::move(edit); }
   void clear_edits() { edits_.clear(); }
+  [[nodiscard]] bool edited() const { return !edits_.empty(); }
 
   /// What this tower gives to the UNet: SDXL's towers the state before the last layer, the others the normed last
   /// state.

@@ -16,13 +16,6 @@ std::vector<Branch> classifier_free_guidance(const TextCondition& unconditional,
           {.name = "cond", .text = conditional, .weight = guidance_scale}};
 }
 
-std::vector<Branch> reward_guidance(const TextCondition& unconditional, const TextCondition& base,
-                                    const TextCondition& conditional, double guidance_scale, double reward_scale) {
-  return {{.name = "uncond", .text = unconditional, .weight = 1.0 - guidance_scale, .adapter_scale = 0.0},
-          {.name = "base", .text = base, .weight = guidance_scale - reward_scale, .adapter_scale = 0.0},
-          {.name = "cond", .text = conditional, .weight = reward_scale, .adapter_scale = 1.0}};
-}
-
 GuidedModel::GuidedModel(const UNet& unet, std::vector<Branch> branches, Tensor time_ids)
     : unet_(unet), branches_(std::move(branches)), time_ids_(std::move(time_ids)) {}
 

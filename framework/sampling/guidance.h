@@ -21,12 +21,6 @@ struct Branch {
 [[nodiscard]] std::vector<Branch> classifier_free_guidance(const TextCondition& unconditional,
                                                            const TextCondition& conditional, double guidance_scale);
 
-/// DCO's reward guidance (Lee et al. 2024, arXiv:2402.12004): {u: 1 - g, base off}, {base prompt: g - r, base off},
-/// {prompt: r, adapters on}.
-[[nodiscard]] std::vector<Branch> reward_guidance(const TextCondition& unconditional, const TextCondition& base,
-                                                  const TextCondition& conditional, double guidance_scale,
-                                                  double reward_scale);
-
 /// The weighted sum of a set of branches, all of them in one UNet call.
 class GuidedModel {
  public:

@@ -18,8 +18,10 @@ constexpr std::string_view kAux = "aux.";
 Tensor copy_of(const Tensor& value) { return value.detach().to(at::kCPU).contiguous().clone(); }
 
 std::string metadata_of(const ArtifactObject& object) {
-  return Json{
-      {"method", object.method}, {"stage", object.stage}, {"step", object.step}, {"notes", object.artifact.notes}}
+  return Json{{"method", object.method},
+              {"stage", object.stage},
+              {"step", object.artifact.step},
+              {"notes", object.artifact.notes}}
       .dump();
 }
 
@@ -51,8 +53,7 @@ ArtifactObject ArtifactObject::read(const std::filesystem::path& path) {
   const Job fields(json);
   ArtifactObject object{.method = fields.text("method"),
                         .stage = fields.text("stage"),
-                        .step = fields.integer("step"),
-                        .artifact = {},
+                        .artifact = {.tensors = {}, .notes = {}, .step = fields.integer("step")},
                         .aux = {}};
   const Json notes = json.value("notes", Json::object());  // items() keeps a reference
   for (const auto& [key, value] : notes.items()) {

@@ -14,7 +14,6 @@ namespace atelier::worker {
 /// notes give equal bytes.
 struct ArtifactObject {
   std::string method, stage;
-  std::int64_t step = 0;
   TrainedArtifact artifact;
   TensorMap aux;
 

@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+
 #include "framework/core/error.h"
 #include "framework/formats/artifact_file.h"
 #include "framework/methods/learned_token.h"
@@ -83,14 +87,98 @@ void attach(Session& session, const LoraFile& lora, double weight) {
   }
 }
 
-/// Applies what a training job published, by the method that trained it. Returns the placeholder, "" without one.
-std::string apply_object(Session& session, const SampleRequest::ArtifactFile& file) {
-  const ArtifactObject object = ArtifactObject::read(file.path);
-  const auto method = installed_plugin(object.method).create();
-  in_file(file.path, [&] { method->apply(session, object.artifact, file.weight); });
-  const auto placeholders = placeholders_of(object.artifact.tensors);
-  return placeholders.empty() ? "" : placeholders.front();
+/// An artifact and the method that knows it.
+struct Owned {
+  std::shared_ptr<const Method> method;
+  TrainedArtifact artifact;
+};
+
+/// Asks the installed methods for a file that is no LoRA and no token, or for a folder. Nothing when none knows it.
+std::optional<Owned> read_by_method(const std::string& path, const ModuleNames& names, const SampleRequest& request) {
+  const ForeignFiles files(path);
+  std::optional<Owned> found;
+  std::string owner;
+  for (const auto& [name, method] : installed_methods()) {
+    auto artifact = method->read({.files = files,
+                                  .target = names,
+                                  .placeholder = request.placeholder.value_or(""),
+                                  .settings = request.artifact_settings});
+    if (!artifact) continue;
+    if (found) {
+      throw Error({.where = path,
+                   .found = fmt::format("an artifact of {} and of {}", owner, name),
+                   .expected = "one method that knows it"});
+    }
+    found = {.method = method, .artifact = std::move(*artifact)};
+    owner = name;
+  }
+  return found;
 }
+
+bool is_lora_or_tokens(const std::string& path) {
+  if (std::filesystem::is_directory(path)) return false;
+  const auto kind = sniff_artifact(path);
+  return kind == ArtifactKind::lora || kind == ArtifactKind::embedding || kind == ArtifactKind::lora_and_embedding;
+}
+
+/// Applies the artifacts one by one, and remembers what they say of the prompts.
+class Applier {
+ public:
+  Applier(Session& session, const SampleRequest& request)
+      : session_(session), request_(request), token_(request.placeholder.value_or("")) {}
+
+  void add(const SampleRequest::ArtifactFile& file) {
+    if (is_artifact_object(file.path)) {
+      auto object = ArtifactObject::read(file.path);
+      add_owned({.method = installed_plugin(object.method).create(), .artifact = std::move(object.artifact)}, file);
+      return;
+    }
+    if (!names_) names_ = module_names(session_);
+    if (!is_lora_or_tokens(file.path)) {
+      if (auto owned = read_by_method(file.path, *names_, request_)) {
+        asked_ = true;
+        add_owned(std::move(*owned), file);
+        return;
+      }
+    }
+    add_parts(read_artifact(file.path, *names_, request_.placeholder.value_or("")), file);
+  }
+
+  [[nodiscard]] AppliedArtifacts finish() {
+    if (!request_.artifact_settings.empty() && !asked_) {
+      throw Error({.where = "--artifact-set",
+                   .found = request_.artifact_settings.dump(),
+                   .expected = "an artifact that a method's own program wrote"},
+                  ErrorKind::usage);
+    }
+    const std::string word = request_.class_word.value_or("");
+    std::string phrase = token_.empty() || word.empty() ? token_ + word : token_ + " " + word;
+    if (phrase.empty()) phrase = noted_;
+    return {.phrase = std::move(phrase), .method = method_ ? method_ : bare_model()};
+  }
+
+ private:
+  void add_owned(Owned owned, const SampleRequest::ArtifactFile& file) {
+    in_file(file.path, [&] { owned.method->apply(session_, owned.artifact, file.weight); });
+    const auto placeholders = placeholders_of(owned.artifact.tensors);
+    if (!placeholders.empty()) token_ = placeholders.front();
+    if (const auto note = owned.artifact.notes.find("phrase"); note != owned.artifact.notes.end())
+      noted_ = note->second;
+    method_ = std::move(owned.method);
+  }
+  void add_parts(const Artifact& artifact, const SampleRequest::ArtifactFile& file) {
+    for (const auto& embedding : artifact.embeddings) token_ = add_token(session_, embedding, request_, file.path);
+    if (!artifact.lora) return;
+    in_file(file.path, [&] { attach(session_, *artifact.lora, file.weight * request_.lora_scale); });
+  }
+
+  Session& session_;
+  const SampleRequest& request_;
+  std::optional<ModuleNames> names_;
+  std::string token_, noted_;
+  std::shared_ptr<const Method> method_;
+  bool asked_ = false;
+};
 
 }  // namespace
 
@@ -102,24 +190,10 @@ ModuleNames module_names(Session& session) {
   return names;
 }
 
-std::string apply_artifacts(Session& session, const SampleRequest& request) {
-  std::string token = request.placeholder.value_or("");
-  if (!request.artifacts.empty()) {
-    const ModuleNames names = module_names(session);
-    for (const auto& file : request.artifacts) {
-      if (is_artifact_object(file.path)) {
-        const std::string learned = apply_object(session, file);
-        if (!learned.empty()) token = learned;
-        continue;
-      }
-      const Artifact artifact = read_artifact(file.path, names, request.placeholder.value_or(""));
-      for (const auto& embedding : artifact.embeddings) token = add_token(session, embedding, request, file.path);
-      if (!artifact.lora) continue;
-      in_file(file.path, [&] { attach(session, *artifact.lora, file.weight * request.lora_scale); });
-    }
-  }
-  const std::string word = request.class_word.value_or("");
-  return token.empty() || word.empty() ? token + word : token + " " + word;
+AppliedArtifacts apply_artifacts(Session& session, const SampleRequest& request) {
+  Applier applier(session, request);
+  for (const auto& file : request.artifacts) applier.add(file);
+  return applier.finish();
 }
 
 }  // namespace atelier::worker

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "framework/core/atomic_file.h"
 #include "framework/core/error.h"
 #include "framework/files/safetensors_writer.h"
 #include "framework/methods/loader.h"
@@ -16,19 +17,35 @@
 namespace atelier::worker {
 namespace {
 
+/// Where a file that a plugin names may lie. Throws Error for a name that leads out of the folder.
+std::filesystem::path place_of(const std::filesystem::path& folder, const std::string& name) {
+  const auto inside = std::filesystem::path(name).lexically_normal();
+  if (inside.empty() || inside.is_absolute() || *inside.begin() == ".." || !inside.has_filename()) {
+    throw Error(
+        {.where = folder.string(), .found = "a file named \"" + name + "\"", .expected = "a name in the folder"});
+  }
+  const auto place = folder / inside;
+  std::filesystem::create_directories(place.parent_path());
+  return place;
+}
+
 /// One artifact in the form of its authors. Returns how many files that are.
 std::size_t export_item(const Job& item, BaseCache& bases) {
   const auto plugin = MethodPlugin::open(item.text("plugin"));
   Session session(bases.get(item));
   const auto object = ArtifactObject::read(item.text("object"));
-  const auto files = plugin.create()->files(object.artifact, module_names(session));
+  const auto method = plugin.create();
+  const ModuleNames names = module_names(session);
+  const auto files = method->files(object.artifact, names);
+  const auto others = method->other_files(object.artifact, names);
   const std::filesystem::path folder = item.text("out");
   for (const auto& [name, content] : files) {
-    std::filesystem::create_directories((folder / name).parent_path());
-    write_safetensors(folder / name, content.tensors, {.metadata = content.metadata, .add_format = false});
+    write_safetensors(place_of(folder, name), content.tensors, {.metadata = content.metadata, .add_format = false});
   }
-  if (files.empty()) fmt::print(stderr, "atelier: {} has no file form of its own\n", plugin.spec().name);
-  return files.size();
+  for (const auto& [name, bytes] : others) write_file_atomically(place_of(folder, name), bytes);
+  const auto written = files.size() + others.size();
+  if (written == 0) fmt::print(stderr, "atelier: {} has no file form of its own\n", plugin.spec().name);
+  return written;
 }
 
 }  // namespace

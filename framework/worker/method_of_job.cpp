@@ -1,5 +1,8 @@
 #include "framework/worker/method_of_job.h"
 
+#include <fmt/format.h>
+
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -47,10 +50,29 @@ MethodPlugin installed_plugin(const std::string& method) {
               ErrorKind::usage);
 }
 
+std::map<std::string, std::shared_ptr<const Method>> installed_methods() {
+  std::map<std::string, std::shared_ptr<const Method>> methods;
+  for (const auto& folder : plugin_folders()) {
+    std::error_code ignored;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+      const auto name = entry.path().stem().string();
+      if (entry.path().extension() != ".so" || methods.contains(name)) continue;
+      try {
+        methods[name] = MethodPlugin::open(entry.path()).create();
+      } catch (const Error& error) {
+        fmt::print(stderr, "atelier: {}\n", error.what());
+      }
+    }
+  }
+  return methods;
+}
+
+std::shared_ptr<const Method> bare_model() { return std::make_shared<const BareModel>(); }
+
 MethodPlugin plugin_of(const Job& job) { return MethodPlugin::open(job.text("plugin")); }
 
 std::shared_ptr<const Method> method_of(const Job& job) {
-  if (job.find("plugin") == nullptr) return std::make_shared<const BareModel>();
+  if (job.find("plugin") == nullptr) return bare_model();
   return plugin_of(job).create();
 }
 

@@ -62,9 +62,9 @@ Image PictureSampler::decode(const Tensor& latents) const {
   return std::move(to_images(session_.vae().decode(latents)).front());
 }
 
-TextCondition encode_negative(Session& session, const std::string& negative, const EncodeOptions& options) {
-  TextCondition condition = session.encode({negative}, options);
-  if (negative.empty() && flag_of(session.base().checkpoint().model_index(), "force_zeros_for_empty_prompt", false)) {
+TextCondition encode_no_prompt(Session& session, const EncodeOptions& options) {
+  TextCondition condition = session.encode({std::string()}, options);
+  if (flag_of(session.base().checkpoint().model_index(), "force_zeros_for_empty_prompt", false)) {
     condition.context = at::zeros_like(condition.context);
     condition.pooled = at::zeros_like(condition.pooled);
   }

@@ -53,10 +53,9 @@ class PictureSampler {
   std::vector<std::int64_t> shape_;  // of one picture's latents
 };
 
-/// The encoding of a negative prompt. "" is no prompt: SDXL's pipelines take zeros for it where the model says so
-/// (formats.md 16), not the encoding of "".
-[[nodiscard]] TextCondition encode_negative(Session& session, const std::string& negative,
-                                            const EncodeOptions& options = {});
+/// The condition of no prompt at all: SDXL's pipelines take zeros for it where the model says so (formats.md 16), the
+/// others the encoding of "".
+[[nodiscard]] TextCondition encode_no_prompt(Session& session, const EncodeOptions& options = {});
 
 /// Width and height; `size` empty: the model's own. Throws a usage Error for a size that has no whole latents.
 [[nodiscard]] std::pair<std::int64_t, std::int64_t> picture_size(

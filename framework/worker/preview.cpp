@@ -33,11 +33,12 @@ void Preview::after_step(std::int64_t step) {
 
 void Preview::draw(std::size_t prompt, std::int64_t step) {
   const at::NoGradGuard no_grad;
-  const auto branches = encode_branches(session_, method_.branches({.prompt = request_.prompts[prompt],
-                                                                    .negative = "",
-                                                                    .base_prompt = "",
-                                                                    .guidance = sampler_.guidance,
-                                                                    .reward = std::nullopt}));
+  const auto branches = guided_branches(session_, method_,
+                                        {.prompt = request_.prompts[prompt],
+                                         .negative = std::nullopt,
+                                         .base_prompt = "",
+                                         .guidance = sampler_.guidance,
+                                         .reward = std::nullopt});
   PictureSampler sampler(session_, plan_);
   const Image image = sampler.decode(sampler.latents(branches, {prompt}));
   const Json about{{"prompt", request_.prompts[prompt]}, {"seed", prompt}, {"step", step}};

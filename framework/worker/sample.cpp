@@ -17,6 +17,7 @@
 #include "framework/worker/job.h"
 #include "framework/worker/picture_folder.h"
 #include "framework/worker/picture_sampler.h"
+#include "framework/worker/prompt_branches.h"
 #include "framework/worker/sample_request.h"
 
 namespace atelier::worker {
@@ -25,8 +26,14 @@ namespace {
 /// One prompt's pictures, sampled in batches.
 class PromptSampler {
  public:
-  PromptSampler(Session& session, const SampleRequest& request, PictureFolder& folder, Progress& progress)
-      : session_(session), request_(request), folder_(folder), progress_(progress), plan_(request.plan()) {}
+  PromptSampler(Session& session, const Method& method, const SampleRequest& request, PictureFolder& folder,
+                Progress& progress)
+      : session_(session),
+        method_(method),
+        request_(request),
+        folder_(folder),
+        progress_(progress),
+        plan_(request.plan()) {}
 
   /// The request has a size. `given` [n, 4, h, w]: initial latents of unit variance, or undefined. Returns the final
   /// latents.
@@ -38,6 +45,7 @@ class PromptSampler {
   void preview(std::size_t prompt, std::int64_t first, const SamplingStep& step);
 
   Session& session_;
+  const Method& method_;
   const SampleRequest& request_;
   PictureFolder& folder_;
   Progress& progress_;
@@ -46,17 +54,12 @@ class PromptSampler {
 };
 
 std::vector<Branch> PromptSampler::branches(std::size_t prompt) {
-  const TextCondition conditional = session_.encode({request_.prompts[prompt]});
-  const auto unconditional = [&] {
-    if (!request_.negative) return encode_negative(session_, "");
-    return session_.encode({*request_.negative});
-  };
-  if (request_.reward_guidance) {
-    const TextCondition base = session_.encode({*request_.base_prompt});
-    return reward_guidance(unconditional(), base, conditional, request_.guidance, *request_.reward_guidance);
-  }
-  if (request_.guidance == 1.0) return classifier_free_guidance({}, conditional, 1.0);
-  return classifier_free_guidance(unconditional(), conditional, request_.guidance);
+  return guided_branches(session_, method_,
+                         {.prompt = request_.prompts[prompt],
+                          .negative = request_.negative,
+                          .base_prompt = request_.base_prompt.value_or(""),
+                          .guidance = request_.guidance,
+                          .reward = request_.reward_guidance});
 }
 
 void PromptSampler::preview(std::size_t prompt, std::int64_t first, const SamplingStep& step) {
@@ -130,8 +133,8 @@ void run_sample(const Job& job) {
   const SampleRequest request = SampleRequest::from(job);
   const auto base = make_base(open_checkpoint(job), placement);
   Session session(base);
-  const std::string phrase = apply_artifacts(session, request);
-  SampleRequest filled = request.with_phrase(phrase);
+  const AppliedArtifacts applied = apply_artifacts(session, request);
+  SampleRequest filled = request.with_phrase(applied.phrase);
   const Tensor given = request.latents_in
                            ? read_latents(*request.latents_in, request, session.vae().config().latent_channels)
                            : Tensor();
@@ -142,7 +145,7 @@ void run_sample(const Job& job) {
   const auto calls = filled.plan().make_scheduler(base->checkpoint())->timesteps().size();
   const auto batches = static_cast<std::size_t>((filled.images + filled.batch - 1) / filled.batch);
   Progress progress("sampling", calls * batches * filled.prompts.size());
-  PromptSampler sampler(session, filled, folder, progress);
+  PromptSampler sampler(session, *applied.method, filled, folder, progress);
   std::vector<Tensor> finals;
   for (std::size_t prompt = 0; prompt < filled.prompts.size(); ++prompt) {
     const auto first = static_cast<std::int64_t>(prompt) * filled.images;

@@ -23,7 +23,7 @@ struct SampleSettings {
   SamplingPlan plan;
   double guidance = 7.5;
   std::optional<double> reward;
-  std::string negative;
+  std::optional<std::string> negative;  // a study's "" is none
   std::int64_t batch = 1;
 };
 
@@ -44,8 +44,9 @@ SampleSettings settings_of(const Job& job, Session& session) {
                                    .height = height},
                           .guidance = sampler.number("guidance"),
                           .reward = sampler.optional_number("reward"),
-                          .negative = job.optional_text("negative").value_or(""),
+                          .negative = job.optional_text("negative"),
                           .batch = job.integer("batch")};
+  if (settings.negative == "") settings.negative.reset();
   if (settings.batch < 1 || settings.batch > kMostRows) {
     throw Error(
         {.where = "job: batch", .found = std::to_string(settings.batch), .expected = fmt::format("1 to {}", kMostRows)},
@@ -111,12 +112,12 @@ SetSampler::SetSampler(JobRun& run, Session& session, const Method& method, cons
 const std::vector<Branch>& SetSampler::branches(Prompt& prompt) {
   if (!prompt.branches.empty()) return prompt.branches;
   const Job fields(prompt.output.job);
-  prompt.branches =
-      encode_branches(session_, method_.branches({.prompt = prompt.text,
-                                                  .negative = settings_.negative,
-                                                  .base_prompt = fields.optional_text("base_text").value_or(""),
-                                                  .guidance = settings_.guidance,
-                                                  .reward = settings_.reward}));
+  prompt.branches = guided_branches(session_, method_,
+                                    {.prompt = prompt.text,
+                                     .negative = settings_.negative,
+                                     .base_prompt = fields.optional_text("base_text").value_or(""),
+                                     .guidance = settings_.guidance,
+                                     .reward = settings_.reward});
   return prompt.branches;
 }
 

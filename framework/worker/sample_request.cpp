@@ -25,6 +25,7 @@ SampleRequest SampleRequest::from(const Job& job) {
   SampleRequest request;
   request.prompts = job.texts("prompts");
   request.artifacts = artifacts_of(job);
+  if (const Json* given = job.find("artifact_settings")) request.artifact_settings = *given;
   request.placeholder = job.optional_text("placeholder");
   request.class_word = job.optional_text("class_word");
   request.negative = job.optional_text("negative");

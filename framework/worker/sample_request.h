@@ -21,6 +21,7 @@ struct SampleRequest {
 
   std::vector<std::string> prompts;
   std::vector<ArtifactFile> artifacts;
+  Json artifact_settings = Json::object();  ///< what a method's own files do not say
   std::optional<std::string> placeholder, class_word, negative, base_prompt;
   std::int64_t images = 1;
   std::int64_t seed = 0;

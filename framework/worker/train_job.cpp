@@ -140,8 +140,10 @@ void StageTraining::publish(std::int64_t step, const Stage& stage) {
   const at::NoGradGuard no_grad;
   for (const JobOutput& output : run_.missing()) {
     if (request_.step_of(output) != step) continue;
-    ArtifactObject object{
-        .method = plugin_.spec().name, .stage = request_.stage, .step = step, .artifact = {}, .aux = {}};
+    ArtifactObject object{.method = plugin_.spec().name,
+                          .stage = request_.stage,
+                          .artifact = {.tensors = {}, .notes = {}, .step = step},
+                          .aux = {}};
     ObjectWriter writer(object);
     stage.save(writer);
     const std::string digest = object.store_in(run_.store());

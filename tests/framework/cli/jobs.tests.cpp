@@ -115,6 +115,7 @@ TEST_CASE("sample hands over every option, and null for what was not given", "[c
                          {"model", place / "model"},
                          {"model_config", nullptr},
                          {"artifacts", Json::array()},
+                         {"artifact_settings", Json::object()},
                          {"placeholder", nullptr},
                          {"prompts", {"a cat"}},
                          {"images", 1},

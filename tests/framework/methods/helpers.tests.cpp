@@ -73,6 +73,32 @@ TEST_CASE("a guidance of 1 needs no unconditional branch", "[methods]") {
   CHECK(branches[0].weight == 1.0);
 }
 
+TEST_CASE("with a reward scale the step has three branches, the base model's in two of them", "[methods]") {
+  GuidanceRequest request{
+      .prompt = "a <x> cat", .negative = std::nullopt, .base_prompt = "a cat", .guidance = 7.5, .reward = 3.0};
+  const auto branches = Plain().branches(request);
+  REQUIRE(branches.size() == 3);
+  CHECK_FALSE(branches[0].text.has_value());
+  CHECK(branches[1].text == "a cat");
+  CHECK(branches[2].text == "a <x> cat");
+  for (const std::size_t base : {0u, 1u}) {
+    CHECK(branches[base].adapter_scale == 0.0);
+    CHECK_FALSE(branches[base].edits);
+  }
+  CHECK(branches[2].adapter_scale == 1.0);
+  CHECK(branches[2].edits);
+  CHECK(branches[0].weight == -6.5);
+  CHECK(branches[1].weight == 4.5);
+  CHECK(branches[2].weight == 3.0);
+}
+
+TEST_CASE("a method reads no foreign files and writes none unless it says so", "[methods]") {
+  const ForeignFiles here(std::string(ATELIER_SOURCE_DIR) + "/tests/parity/models/sd15");
+  const ModuleNames names;
+  CHECK_FALSE(Plain().read({.files = here, .target = names}).has_value());
+  CHECK(Plain().other_files({}, names).empty());
+}
+
 TEST_CASE("only the vectors of a learned token get a gradient, and the table stays bit-identical", "[methods][token]") {
   const auto shared = tiny::base("sdxl");
   Session session(shared);

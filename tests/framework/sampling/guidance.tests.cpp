@@ -74,7 +74,10 @@ TEST_CASE("reward guidance equals three separate calls, in one call of three bra
   const TextCondition empty = session.encode({""}), base = session.encode({"a photo"}),
                       text = session.encode({"the photo"});
   const Tensor sample = random({2, 4, 8, 8}, 1);
-  GuidedModel guided(session.unet(), reward_guidance(empty, base, text, 7.5, 3.0));
+  const std::vector<Branch> branches{{.name = "uncond", .text = empty, .weight = 1.0 - 7.5, .adapter_scale = 0.0},
+                                     {.name = "base", .text = base, .weight = 7.5 - 3.0, .adapter_scale = 0.0},
+                                     {.name = "cond", .text = text, .weight = 3.0}};
+  GuidedModel guided(session.unet(), branches);
   const Tensor u = alone(session, sample, 500, empty, 0), b = alone(session, sample, 500, base, 0);
   const Tensor c = alone(session, sample, 500, text, 1);
   const Tensor expected = u + 7.5 * (b - u) + 3.0 * (c - b);

@@ -36,8 +36,8 @@ void check_skipped(WorkerClient& worker, const Json& job) {
 void check_training(const Workplace& place, const Json& job) {
   const auto first = worker::ArtifactObject::read(place.object_of(key_of_output(job, 0)));
   const auto last = worker::ArtifactObject::read(place.object_of(key_of_output(job, 2)));
-  CHECK(first.step == 0);
-  CHECK(last.step == 12);
+  CHECK(first.artifact.step == 0);
+  CHECK(last.artifact.step == 12);
   CHECK(last.method == "textual_inversion");
   const std::string name = "text_encoder.token.<krk>";
   REQUIRE(last.artifact.tensors.contains(name));
