@@ -1,5 +1,6 @@
 #include "framework/models/transformer_2d.h"
 
+#include <ATen/ops/cat.h>
 #include <ATen/ops/chunk.h>
 #include <ATen/ops/gelu.h>
 
@@ -16,6 +17,13 @@ Tensor to_map(const Tensor& tokens, const Tensor& like) {
   return tokens.reshape({like.size(0), like.size(2), like.size(3), tokens.size(2)}).permute({0, 3, 1, 2});
 }
 
+/// Without the gradient of the first `count` of the tokens [B, L, C].
+Tensor detach_first(const Tensor& tokens, std::int64_t count) {
+  if (count == 0 || !tokens.requires_grad()) return tokens;
+  const auto length = tokens.size(1);
+  return at::cat({tokens.narrow(1, 0, count).detach(), tokens.narrow(1, count, length - count)}, 1);
+}
+
 }  // namespace
 
 AttentionLayer::AttentionLayer(const Scope& scope, std::int64_t width, std::int64_t context_width, std::int64_t heads)
@@ -26,11 +34,13 @@ AttentionLayer::AttentionLayer(const Scope& scope, std::int64_t width, std::int6
       to_v_(scope / "to_v", context_width, width, false),
       to_out_(scope / "to_out.0", width, width) {}
 
-Tensor AttentionLayer::forward(const Tensor& x, const Tensor& context, const UNetCall& call, bool observable) const {
+Tensor AttentionLayer::forward(const Tensor& x, const Tensor& context, const UNetCall& call, bool cross) const {
   AttentionOptions options{.heads = heads_, .bias = {}, .causal = false, .observer = nullptr, .layer = name_};
-  if (observable && call.observer) options.observer = &call.observer;
-  const Tensor mixed = attention(to_q_.forward(x, &call.adapters), to_k_.forward(context, &call.adapters),
-                                 to_v_.forward(context, &call.adapters), options);
+  if (cross && call.observer) options.observer = &call.observer;
+  const auto detached = cross ? call.detached_text : 0;
+  const Tensor mixed =
+      attention(to_q_.forward(x, &call.adapters), detach_first(to_k_.forward(context, &call.adapters), detached),
+                detach_first(to_v_.forward(context, &call.adapters), detached), options);
   return to_out_.forward(mixed, &call.adapters);
 }
 

@@ -15,7 +15,9 @@ namespace atelier {
 struct UNetCall {
   AdapterCall adapters;
   AttentionObserver observer;  ///< empty: cross-attention maps are never formed
-  bool checkpoint = false;     ///< drop activations in the forward pass, recompute them in the backward pass
+  std::int64_t detached_text =
+      0;                    ///< of so many leading text states keys and values give no gradient (cross-attention)
+  bool checkpoint = false;  ///< drop activations in the forward pass, recompute them in the backward pass
 };
 
 /// Attention with its four projections; keys and values come from `context` (cross) or from the input (self).
@@ -23,8 +25,8 @@ class AttentionLayer {
  public:
   AttentionLayer(const Scope& scope, std::int64_t width, std::int64_t context_width, std::int64_t heads);
 
-  /// x [B, N, width], context [B, L, context_width] -> [B, N, width].
-  [[nodiscard]] Tensor forward(const Tensor& x, const Tensor& context, const UNetCall& call, bool observable) const;
+  /// x [B, N, width], context [B, L, context_width] -> [B, N, width]. `cross`: the context is the text.
+  [[nodiscard]] Tensor forward(const Tensor& x, const Tensor& context, const UNetCall& call, bool cross) const;
 
  private:
   std::string name_;

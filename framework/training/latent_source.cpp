@@ -26,13 +26,18 @@ LatentSource::LatentSource(const Base& base, Options options) : base_(base), opt
 
 LatentSource::~LatentSource() = default;
 
+const ImageRecipe& LatentSource::recipe_of(const Photo& photo) const {
+  const DataSpec& data = options_.data;
+  return photo.of_class && data.class_recipe ? *data.class_recipe : data.recipe;
+}
+
 void LatentSource::load_sizes() {
   const DataSpec& data = options_.data;
   for (const Photo& photo : options_.photos) {
-    Source source{.photo = photo, .size = {}, .picture = load(photo, data.recipe.exif), .posteriors = {}};
+    const ImageRecipe& recipe = recipe_of(photo);
+    Source source{.photo = photo, .size = {}, .picture = load(photo, recipe.exif), .posteriors = {}};
     source.size = source.picture->size();
-    const auto outcomes =
-        data.cache_latents > 0 ? std::optional(data.cache_latents) : data.recipe.outcomes(source.size);
+    const auto outcomes = data.cache_latents > 0 ? std::optional(data.cache_latents) : recipe.outcomes(source.size);
     source.finite = outcomes && options_.cache;
     if (!source.finite) remaining_ = -1;
     if (source.finite) source.posteriors.resize(static_cast<std::size_t>(*outcomes));
@@ -46,7 +51,7 @@ void LatentSource::load_sizes() {
 
 const Image& LatentSource::picture(Source& source, Image& scratch) {
   if (source.picture) return *source.picture;
-  return scratch = load(source.photo, options_.data.recipe.exif);
+  return scratch = load(source.photo, recipe_of(source.photo).exif);
 }
 
 VAE& LatentSource::vae() {
@@ -65,7 +70,7 @@ Posterior LatentSource::encode(Source& source, const PictureDraws& draws) {
   const at::NoGradGuard no_grad;
   Image scratch;
   PixelValues pixels =
-      recipe_pixels(picture(source, scratch), options_.data.recipe, draws, static_cast<int>(at::get_num_threads()));
+      recipe_pixels(picture(source, scratch), recipe_of(source.photo), draws, static_cast<int>(at::get_num_threads()));
   const Placement& placement = vae().placement();
   const Tensor values = at::from_blob(pixels.values.data(), pixels.shape, at::kFloat);
   const Posterior posterior = vae().encode(values.to(placement.device, placement.dtype));
@@ -84,16 +89,17 @@ const Posterior& LatentSource::cached(Source& source, std::size_t outcome, const
 // Outcome k of a photo: variant k by its own draws or, where all outcomes are known, not flipped and flipped.
 PictureDraws LatentSource::outcome_draws(std::size_t photo, std::size_t outcome) {
   const DataSpec& data = options_.data;
+  const ImageRecipe& recipe = recipe_of(sources_[photo].photo);
   if (data.cache_latents > 0) {
     RandomDraws draws(
         {.seed = options_.seed,
          .stage = options_.stage,
          .step = kVariantStep,
          .slot = static_cast<std::int64_t>(photo) * data.cache_latents + static_cast<std::int64_t>(outcome)});
-    return draw_picture(data.recipe, sources_[photo].size, draws);
+    return draw_picture(recipe, sources_[photo].size, draws);
   }
-  PictureDraws draws;
-  draws.transform.flip = sources_[photo].posteriors.size() == 1 ? data.recipe.flip_probability >= 1.0 : outcome == 1;
+  PictureDraws draws = plain_picture(recipe);
+  draws.transform.flip = sources_[photo].posteriors.size() == 1 ? recipe.flip_probability >= 1.0 : outcome == 1;
   return draws;
 }
 
@@ -103,23 +109,35 @@ Tensor LatentSource::sample(const Posterior& posterior, Draws& draws) const {
          scaling_factor_;
 }
 
-Tensor LatentSource::latents(std::size_t photo, Draws& draws) {
+DrawnLatents LatentSource::drawn(const Source& source, const Posterior& posterior, const PictureDraws& picture,
+                                 Draws& draws) const {
+  DrawnLatents drawn{.latents = sample(posterior, draws), .mask = {}};
+  if (!picture.place) return drawn;
+  const int size = recipe_of(source.photo).transform.size;
+  drawn.mask = place_mask(*picture.place, size, drawn.latents.size(-1));
+  drawn.scale = static_cast<double>(picture.place->side) / size;
+  return drawn;
+}
+
+DrawnLatents LatentSource::draw(std::size_t photo, Draws& draws) {
   const at::NoGradGuard no_grad;
   Source& source = sources_.at(photo);
   const DataSpec& data = options_.data;
   if (data.cache_latents > 0 && source.finite) {
     const auto variant = static_cast<std::size_t>(draws.below("variant", data.cache_latents));
-    return sample(cached(source, variant, outcome_draws(photo, variant)), draws);
+    const PictureDraws picture = outcome_draws(photo, variant);
+    return drawn(source, cached(source, variant, picture), picture, draws);
   }
-  const PictureDraws drawn = draw_picture(data.recipe, source.size, draws);
-  if (!source.finite) return sample(encode(source, drawn), draws);
-  const std::size_t outcome = source.posteriors.size() == 2 && drawn.transform.flip ? 1 : 0;
-  return sample(cached(source, outcome, drawn), draws);
+  const PictureDraws picture = draw_picture(recipe_of(source.photo), source.size, draws);
+  if (!source.finite) return drawn(source, encode(source, picture), picture, draws);
+  const std::size_t outcome = source.posteriors.size() == 2 && picture.transform.flip ? 1 : 0;
+  return drawn(source, cached(source, outcome, picture), picture, draws);
 }
 
 Tensor LatentSource::plain_latents(std::size_t photo) {
   const at::NoGradGuard no_grad;
-  return encode(sources_.at(photo), {}).mean * scaling_factor_;
+  Source& source = sources_.at(photo);
+  return encode(source, plain_picture(recipe_of(source.photo))).mean * scaling_factor_;
 }
 
 void LatentSource::encode_all(std::int64_t limit) {

@@ -11,6 +11,13 @@ namespace atelier {
 
 class Base;
 
+/// One access to a photo.
+struct DrawnLatents {
+  Tensor latents;  ///< [4, h, w] scaled: (mean + deviation · draw "posterior") · scaling_factor, float32 (float64)
+  Tensor mask;     ///< [1, h, w], where the recipe scales photos
+  double scale = 1.0;  ///< side of the photo over the picture's
+};
+
 /// Latents of photos. Where the recipe has finitely many outcomes, or the stage freezes a number of variants, each is
 /// encoded once and its posterior's mean and deviation kept; the sample is always drawn anew, so the latents equal
 /// those of a run that encodes at every access. The autoencoder leaves when nothing is left to encode.
@@ -29,9 +36,9 @@ class LatentSource {
   LatentSource(const LatentSource&) = delete;
   LatentSource& operator=(const LatentSource&) = delete;
 
-  /// [4, h, w] scaled: (mean + deviation · draw "posterior") · scaling_factor, float32 (float64). Picture by the draws
-  /// of the recipe, or draw `variant` where variants are frozen.
-  [[nodiscard]] Tensor latents(std::size_t photo, Draws& draws);
+  /// The picture by the draws of the recipe, or by draw `variant` where variants are frozen.
+  [[nodiscard]] DrawnLatents draw(std::size_t photo, Draws& draws);
+  [[nodiscard]] Tensor latents(std::size_t photo, Draws& draws) { return draw(photo, draws).latents; }
   /// The posterior's mean without any random part of the recipe, [4, h, w] scaled.
   [[nodiscard]] Tensor plain_latents(std::size_t photo);
 
@@ -49,11 +56,14 @@ class LatentSource {
     bool finite = false;
   };
   void load_sizes();
+  [[nodiscard]] const ImageRecipe& recipe_of(const Photo& photo) const;
   [[nodiscard]] const Image& picture(Source& source, Image& scratch);
   [[nodiscard]] Posterior encode(Source& source, const PictureDraws& draws);
   [[nodiscard]] const Posterior& cached(Source& source, std::size_t outcome, const PictureDraws& draws);
   [[nodiscard]] PictureDraws outcome_draws(std::size_t photo, std::size_t outcome);
   [[nodiscard]] Tensor sample(const Posterior& posterior, Draws& draws) const;
+  [[nodiscard]] DrawnLatents drawn(const Source& source, const Posterior& posterior, const PictureDraws& picture,
+                                   Draws& draws) const;
   [[nodiscard]] VAE& vae();
   void release();
 

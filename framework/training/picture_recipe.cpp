@@ -22,7 +22,11 @@ PictureDraws draw_picture(const ImageRecipe& recipe, Size photo, Draws& draws) {
     drawn.transform.rotate = around(0.0, recipe.rotate_degrees, draws.uniform("rotate_angle"));
   }
   if (recipe.flip_probability > 0.0) drawn.transform.flip = draws.happens("flip", recipe.flip_probability);
-  if (recipe.random_crop) draw_crop(recipe, photo, draws, drawn.transform);
+  if (recipe.scale) {
+    drawn.place = draw_place(*recipe.scale, recipe.transform.size, draws);
+  } else if (recipe.random_crop) {
+    draw_crop(recipe, photo, draws, drawn.transform);
+  }
   if (recipe.brightness == 0.0 && recipe.contrast == 0.0) return drawn;
   Jitter jitter;
   if (recipe.brightness != 0.0) jitter.brightness = around(1.0, recipe.brightness, draws.uniform("brightness"));
@@ -32,10 +36,18 @@ PictureDraws draw_picture(const ImageRecipe& recipe, Size photo, Draws& draws) {
   return drawn;
 }
 
+PictureDraws plain_picture(const ImageRecipe& recipe) {
+  PictureDraws draws;
+  if (recipe.scale) draws.place = PhotoPlace{.side = recipe.transform.size};
+  return draws;
+}
+
 PixelValues recipe_pixels(const Image& photo, const ImageRecipe& recipe, const PictureDraws& draws, int threads) {
-  Image picture = train_picture(photo, recipe.transform, draws.transform, threads);
+  Image picture = draws.place ? scaled_photo(photo, recipe.transform, draws.transform, *draws.place, threads)
+                              : train_picture(photo, recipe.transform, draws.transform, threads);
   if (draws.jitter) jitter_(picture, *draws.jitter);
-  return image_detail::normalise(picture, image_detail::kHalf, image_detail::unit_value);
+  PixelValues pixels = image_detail::normalise(picture, image_detail::kHalf, image_detail::unit_value);
+  return draws.place ? on_canvas(pixels, *draws.place, recipe.transform.size) : pixels;
 }
 
 }  // namespace atelier

@@ -8,6 +8,19 @@
 
 namespace atelier {
 
+/// The photo at another size in the picture, as Custom Diffusion trains (Kumari et al. 2023, arXiv:2212.04488): the
+/// whole photo, squashed to a square of another side. Smaller ones lie somewhere on a grey canvas (0 after
+/// normalisation); of larger ones some place is cut out. Draws `scale_shrinks`, `scale_side`, `scale_top`,
+/// `scale_left`.
+///
+/// Rows of the batch then have a mask, 1 where the loss counts: everything, or the photo without its outermost latents.
+struct PhotoScale {
+  bool random = true;  ///< false: the photo as large as the picture; it is squashed and has a mask all the same
+  double shrink_probability = 0.66;
+  std::int64_t smallest_divisor = 3;                 ///< shrunk: side uniform in [size / divisor, size]
+  double enlarged_from = 1.2, enlarged_below = 1.4;  ///< enlarged: uniform in [from · size, below · size)
+};
+
 /// How a method makes a training picture from a photo: the transform, and which of its parts are drawn anew at every
 /// access (draws `flip`, `rotate`, `rotate_angle`, `brightness`, `contrast`, `jitter_order`, `crop_top`, `crop_left`).
 struct ImageRecipe {
@@ -19,6 +32,7 @@ struct ImageRecipe {
   double brightness = 0.0;      ///< factor uniform in [1 - b, 1 + b]
   double contrast = 0.0;        ///< factor uniform in [1 - c, 1 + c]; order of the two drawn, 8-bit rounding after each
   ExifRule exif = ExifRule::apply;
+  std::optional<PhotoScale> scale = std::nullopt;  ///< in place of resize and crop; a flip comes first
 
   /// How many different pictures one photo of this size can become: 1, 2 (flip), or nullopt for a number without bound.
   [[nodiscard]] std::optional<std::int64_t> outcomes(Size photo) const;
@@ -27,8 +41,9 @@ struct ImageRecipe {
 /// Which photos a stage sees, in which order.
 struct DataSpec {
   ImageRecipe recipe;
-  std::int64_t repeats = 1;     ///< one epoch holds every photo this many times, shuffled
-  bool drop_last = true;        ///< else the last batch of an epoch may be smaller
+  std::optional<ImageRecipe> class_recipe = std::nullopt;  ///< of images of the class, where theirs is another one
+  std::int64_t repeats = 1;                                ///< one epoch holds every photo this many times, shuffled
+  bool drop_last = true;                                   ///< else the last batch of an epoch may be smaller
   std::int64_t cache_latents = 0;  ///< freeze this many variants of each photo (0: the rule of the framework decides)
 };
 

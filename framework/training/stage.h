@@ -19,6 +19,7 @@ struct Photo {
   std::string caption;       ///< its own caption; "" where it has none
   std::string base_caption;  ///< the same without the concept (DCO)
   bool of_class = false;     ///< an image of the class, for prior preservation
+  double scale = 1.0;        ///< its side in this picture over the picture's, where the recipe scales photos
 };
 
 /// What is being learned.
@@ -84,7 +85,7 @@ struct Batch {
   Tensor timesteps;      ///< [B] int64
   Tensor noisy_latents;  ///< [B, 4, h, w] in the UNet's type
   Tensor target;         ///< [B, 4, h, w] float32 (float64): what the network should return
-  Tensor mask;           ///< [B, 1, h, w], where a method has one
+  Tensor mask;           ///< [B, 1, h, w], 1 where the loss counts; undefined where the recipe scales no photos
   Tensor time_ids;       ///< SDXL: [B, 6] float32
   std::int64_t instance_rows = 0;
 
@@ -103,7 +104,7 @@ struct StepTensors {
 struct Term {
   enum class Reduce { mean, sum };
   enum class Rows { all, instance, of_class };
-  Tensor per_sample;  ///< [rows] float32 (float64), in the graph
+  Tensor per_sample;    ///< [rows] float32 (float64), in the graph
   double weight = 1.0;  ///< 0: a diagnostic
   Reduce reduce = Reduce::mean;
   Rows rows = Rows::all;
@@ -115,7 +116,7 @@ using Reduced = std::map<std::string, Tensor>;
 
 /// What a stage can know after an optimizer step.
 struct StepInfo {
-  std::int64_t step = 0;              ///< that was just made, from 0
+  std::int64_t step = 0;               ///< that was just made, from 0
   std::vector<double> learning_rates;  ///< of each group, as the next step will use them (after the schedule's step)
 };
 

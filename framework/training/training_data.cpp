@@ -3,13 +3,25 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
+
+#include <algorithm>
 
 #include "framework/models/base.h"
 
 namespace atelier {
 namespace {
+
+/// [B, 1, h, w] of the rows' masks; rows without one count everywhere. Undefined when none has one.
+Tensor stacked_masks(std::vector<Tensor> masks, const Tensor& latents) {
+  if (std::none_of(masks.begin(), masks.end(), [](const Tensor& mask) { return mask.defined(); })) return {};
+  for (Tensor& mask : masks) {
+    if (!mask.defined()) mask = at::ones({1, latents.size(2), latents.size(3)});
+  }
+  return at::stack(masks);
+}
 
 std::vector<Photo> joined(const std::vector<Photo>& photos, const std::vector<Photo>& class_photos) {
   std::vector<Photo> all = photos;
@@ -73,13 +85,15 @@ std::vector<TrainingData::Row> TrainingData::rows(std::int64_t step, std::int64_
   const std::int64_t width = train_.batch * (class_order_ ? 2 : 1);
   std::vector<Row> rows;
   for (const std::int64_t photo : order_.batch(number)) {
-    rows.push_back({static_cast<std::size_t>(photo), index * width + static_cast<std::int64_t>(rows.size())});
+    rows.push_back(
+        {.photo = static_cast<std::size_t>(photo), .slot = index * width + static_cast<std::int64_t>(rows.size())});
   }
   if (!class_order_) return rows;
   const auto instances = static_cast<std::int64_t>(rows.size());
   for (std::int64_t r = 0; r < instances; ++r) {
     const std::int64_t of_class = class_order_->batch(number * train_.batch + r).front();
-    rows.push_back({options_.photos.size() + static_cast<std::size_t>(of_class), index * width + train_.batch + r});
+    rows.push_back({.photo = options_.photos.size() + static_cast<std::size_t>(of_class),
+                    .slot = index * width + train_.batch + r});
   }
   return rows;
 }
@@ -91,24 +105,29 @@ Tensor TrainingData::draw_noise(Draws& draws, at::IntArrayRef shape) const {
 }
 
 void TrainingData::draw(std::int64_t step, Prepared& prepared) {
-  std::vector<Tensor> latents, noise;
+  std::vector<Tensor> latents, noise, masks;
   std::vector<std::int64_t> timesteps;
-  for (const Row& row : prepared.rows) {
+  for (Row& row : prepared.rows) {
     RandomDraws draws(place(step, row.slot));
-    latents.push_back(latents_.latents(row.photo, draws));
+    const DrawnLatents drawn = latents_.draw(row.photo, draws);
+    row.scale = drawn.scale;
+    latents.push_back(drawn.latents);
+    masks.push_back(drawn.mask);
     noise.push_back(draw_noise(draws, latents.back().sizes()));
     timesteps.push_back(draws.below("timestep", options_.num_train_timesteps));
   }
   prepared.latents = at::stack(latents);
   prepared.noise = at::stack(noise);
   prepared.timesteps = at::tensor(timesteps, at::kLong);
+  prepared.mask = stacked_masks(std::move(masks), prepared.latents);
 }
 
 std::vector<TrainingData::Prepared> TrainingData::prepare(std::int64_t step) {
   const at::NoGradGuard no_grad;
   std::vector<Prepared> batches;
   for (std::int64_t index = 0; index < train_.accumulation; ++index) {
-    Prepared prepared{.rows = rows(step, index), .instance_rows = 0, .latents = {}, .noise = {}, .timesteps = {}};
+    Prepared prepared{
+        .rows = rows(step, index), .instance_rows = 0, .latents = {}, .noise = {}, .timesteps = {}, .mask = {}};
     const auto all = static_cast<std::int64_t>(prepared.rows.size());
     prepared.instance_rows = class_order_ ? all / 2 : all;
     draw(step, prepared);
@@ -137,7 +156,7 @@ BatchInputs TrainingData::finish(std::int64_t step, Prepared prepared) {
   BatchInputs inputs{.latents = prepared.latents,
                      .noise = prepared.noise,
                      .timesteps = prepared.timesteps,
-                     .mask = {},
+                     .mask = prepared.mask,
                      .time_ids = {},
                      .samples = {},
                      .instance_rows = prepared.instance_rows};
@@ -145,6 +164,7 @@ BatchInputs TrainingData::finish(std::int64_t step, Prepared prepared) {
     RandomDraws draws(place(step, row.slot));
     Photo shown = photo(row.photo);
     shown.of_class = row.photo >= options_.photos.size();
+    shown.scale = row.scale;
     stage_.describe(shown, inputs.samples.emplace_back(), draws);
   }
   if (base_.is_sdxl()) {

@@ -40,11 +40,13 @@ class TrainingData {
   struct Row {
     std::size_t photo = 0;  // among photos, then class photos
     std::int64_t slot = 0;
+    double scale = 1.0;  // of the photo in its picture, once that is drawn
   };
   struct Prepared {
     std::vector<Row> rows;
     std::int64_t instance_rows = 0;
     Tensor latents, noise, timesteps;
+    Tensor mask;  // undefined where the recipe scales no photos
   };
   [[nodiscard]] std::vector<Prepared> prepare(std::int64_t step);
   [[nodiscard]] std::vector<Prepared> take(std::int64_t step);

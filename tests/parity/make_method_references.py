@@ -24,6 +24,7 @@ import reference_methods_clip as clip  # noqa: E402
 import reference_methods_dco as dco  # noqa: E402
 import reference_methods_dco_cases as dco_cases  # noqa: E402
 import reference_methods_dreambooth as dreambooth  # noqa: E402
+import reference_methods_custom_diffusion as custom_diffusion  # noqa: E402
 import reference_methods_dreambooth_lora as dreambooth_lora  # noqa: E402
 import reference_methods_files as files  # noqa: E402
 import reference_methods_lora as lora  # noqa: E402
@@ -36,8 +37,22 @@ import transformers  # noqa: E402
 from reference_methods import DTYPES  # noqa: E402
 from reference_methods_model import Pipeline  # noqa: E402
 
-RUNS = {"textual_inversion": textual_inversion.run, "textreg": textreg.run, "dco": dco.run,
-        "dreambooth": dreambooth.run, "dreambooth_lora": dreambooth_lora.run}
+RUNS = {
+    "textual_inversion": textual_inversion.run,
+    "textreg": textreg.run,
+    "dco": dco.run,
+    "dreambooth": dreambooth.run,
+    "dreambooth_lora": dreambooth_lora.run,
+    "custom_diffusion": custom_diffusion.run,
+}
+CASES = [
+    textual_inversion.cases,
+    textreg_cases.cases,
+    dco_cases.cases,
+    dreambooth.cases,
+    dreambooth_lora.cases,
+    custom_diffusion.cases,
+]
 
 
 def check_layers():
@@ -113,9 +128,7 @@ def main():
     transformers.logging.disable_progress_bar()
     for verify in (clip.check, lora.check, reference_sketch.check, check_layers):
         verify()
-    cases = textual_inversion.cases() + textreg_cases.cases() + dco_cases.cases() + dreambooth.cases()
-    cases += dreambooth_lora.cases()
-    for case in cases:
+    for case in [case for cases in CASES for case in cases()]:
         if arguments.cases and case.name not in arguments.cases:
             continue
         results = compute(case)

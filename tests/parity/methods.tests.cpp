@@ -163,8 +163,8 @@ Values own_start(const std::string& name, std::size_t size, const Json& config, 
   if (name.ends_with("lora_B.weight")) return Values(size, 0.0);
   const auto encoder = first_word(name);
   if (!name.starts_with(encoder + ".token.")) {
-    const auto weights = values_in(model / "unet" / "diffusion_pytorch_model.safetensors");
-    return weights.at(name.substr(name.find('.') + 1));
+    const auto weights = read_safetensors(model / "unet" / "diffusion_pytorch_model.safetensors");
+    return atelier::values_of(weights.tensors.at(name.substr(name.find('.') + 1)), name);
   }
   const Json options = config.value("options", Json::object());
   if (options.contains("initializer_id")) {
@@ -292,6 +292,12 @@ TEST_CASE("Training steps of DreamBooth agree in float64", "[parity][methods][dr
 
 TEST_CASE("Training steps of DCO agree in float32", "[parity][methods][dco]") { check_method("dco", "float32"); }
 TEST_CASE("Training steps of DCO agree in float64", "[parity][methods][dco]") { check_method("dco", "float64"); }
+TEST_CASE("Training steps of Custom Diffusion agree in float32", "[parity][methods][custom_diffusion]") {
+  check_method("custom_diffusion", "float32");
+}
+TEST_CASE("Training steps of Custom Diffusion agree in float64", "[parity][methods][custom_diffusion]") {
+  check_method("custom_diffusion", "float64");
+}
 TEST_CASE("Training steps of DreamBooth with LoRA agree in float32", "[parity][methods][dreambooth_lora]") {
   check_method("dreambooth_lora", "float32");
 }
@@ -307,7 +313,8 @@ TEST_CASE("A batch computed in pieces has the loss and gradient of the whole", "
   const std::vector<Row> cases{{"textreg", "ut", "textreg_ut_batch", 1},
                                {"dreambooth", "finetune", "dreambooth_prior", 1},
                                {"dreambooth", "finetune", "dreambooth_text_encoder", 1},
-                               {"dreambooth_lora", "lora", "dreambooth_lora_token_prior", 3}};
+                               {"dreambooth_lora", "lora", "dreambooth_lora_token_prior", 3},
+                               {"custom_diffusion", "kv", "custom_diffusion_prior_detached", 3}};
   for (const auto& [method, stage, name, rows] : cases) {
     const TemporaryFolder folder;
     const auto config = read_text_file(folder_of(name) / "run.yaml");

@@ -1,0 +1,76 @@
+#include "plugins/custom_diffusion/files.h"
+
+#include <ATen/ops/empty.h>
+
+#include "framework/core/error.h"
+#include "framework/formats/embedding_file.h"
+#include "framework/methods/learned_token.h"
+#include "framework/tensor/tensor_io.h"
+
+namespace atelier::custom_diffusion {
+namespace {
+
+constexpr std::string_view kUNet = "unet.";
+constexpr std::string_view kCross = ".attn2.";
+constexpr std::string_view kSelfKeys = ".attn1.to_k";
+
+TensorView view_of(const Tensor& tensor) { return to_view(tensor.detach().to(at::kFloat)); }
+
+/// "….attn2.to_out.0.weight" -> "….attn2.processor.to_out_custom_diffusion.0.weight".
+std::string processor_name(const std::string& parameter) {
+  const auto cross = parameter.find(kCross) + kCross.size();
+  const auto projection = parameter.find('.', cross);
+  return parameter.substr(0, cross) + "processor." + parameter.substr(cross, projection - cross) + "_custom_diffusion" +
+         parameter.substr(projection);
+}
+
+TensorSet weights_file(const TrainedArtifact& artifact, const ModuleNames& target) {
+  TensorSet file{.tensors = {}, .metadata = {{"format", "pt"}}};
+  for (const auto& [name, tensor] : artifact.tensors) {
+    if (!name.starts_with(kUNet) || name.find(kCross) == std::string::npos) continue;
+    file.tensors.emplace(processor_name(name.substr(kUNet.size())), view_of(tensor));
+  }
+  if (file.tensors.empty()) {
+    throw Error({.where = "pytorch_custom_diffusion_weights.safetensors",
+                 .found = "an artifact without cross-attention weights",
+                 .expected = "tensors named unet.<layer>.attn2.to_k.weight"});
+  }
+  for (const auto& [path, shape] : target.components().at("unet")) {
+    if (!path.ends_with(kSelfKeys)) continue;
+    const auto attention = path.substr(0, path.size() - std::string_view(".to_k").size());
+    file.tensors.emplace(attention + ".processor", view_of(at::empty({0}, at::kFloat)));
+  }
+  return file;
+}
+
+Tensor row_of(const TrainedArtifact& artifact, const std::string& encoder, const std::string& token) {
+  return artifact.tensors.at(token_parameter(encoder, token));
+}
+
+bool has_second(const TrainedArtifact& artifact, const std::string& token) {
+  return artifact.tensors.contains(token_parameter("text_encoder_2", token));
+}
+
+TensorSet token_file(const TrainedArtifact& artifact, const std::string& token) {
+  const Tensor first = row_of(artifact, "text_encoder", token);
+  if (!has_second(artifact, token)) return learned_embeds(token, view_of(first));
+  return two_tower_embeds(view_of(first.unsqueeze(0)), view_of(row_of(artifact, "text_encoder_2", token).unsqueeze(0)));
+}
+
+/// The placeholder where it can be the name of a file.
+std::string stem_of(const std::string& token) {
+  return token.find('/') == std::string::npos && !token.starts_with('.') ? token : "modifier_token";
+}
+
+}  // namespace
+
+std::map<std::string, TensorSet> diffusers_files(const TrainedArtifact& artifact, const ModuleNames& target) {
+  std::map<std::string, TensorSet> files{
+      {"pytorch_custom_diffusion_weights.safetensors", weights_file(artifact, target)}};
+  for (const auto& token : placeholders_of(artifact.tensors)) {
+    files.emplace(stem_of(token) + ".safetensors", token_file(artifact, token));
+  }
+  return files;
+}
+
+}  // namespace atelier::custom_diffusion

@@ -1,0 +1,163 @@
+#include "plugins/custom_diffusion/spec.h"
+
+#include <nlohmann/json.hpp>
+
+#include "framework/methods/stage_settings.h"
+
+namespace atelier::custom_diffusion {
+namespace {
+
+constexpr const char* kScript = "diffusers' train_custom_diffusion.py";
+constexpr const char* kCommand = "diffusers' README of Custom Diffusion, the command for one concept";
+
+Condition with_prior() { return {.option = "with_prior_preservation", .value = true}; }
+
+OptionSpec make(const char* name, OptionType type, Json value, const char* help, std::string source) {
+  OptionSpec option;
+  option.name = name;
+  option.type = type;
+  option.value = std::move(value);
+  option.help = help;
+  option.source = std::move(source);
+  return option;
+}
+
+OptionSpec from(double low, OptionSpec option) {
+  option.low = low;
+  return option;
+}
+
+OptionSpec of_prior(OptionSpec option) {
+  option.active_when = {with_prior()};
+  return option;
+}
+
+std::vector<OptionSpec> prompt_options() {
+  return {
+      make("placeholder_token", OptionType::text, "<new1>", "the modifier: a word that is new to the vocabulary",
+           kCommand),
+      make("initializer_token", OptionType::text, nullptr,
+           "a word of one token whose row the modifier starts from; unset: the concept's initializer or class word",
+           "ours; the script starts from the rare token ktn"),
+      make("instance_prompt", OptionType::text, "photo of a {}", "caption of the photos; {} is modifier and class word",
+           kCommand),
+      of_prior(make("class_prompt", OptionType::text, "{}",
+                    "caption of the images of the class without one of their own; {} is the class word", kCommand)),
+  };
+}
+
+std::vector<OptionSpec> loss_options() {
+  OptionSpec freeze = make("freeze_model", OptionType::choice, "crossattn_kv",
+                           "what of the cross-attention learns: keys and values, or queries and output too", kScript);
+  freeze.choices = {"crossattn_kv", "crossattn"};
+  return {
+      std::move(freeze),
+      make("detach_start_token", OptionType::boolean, false,
+           "keys and values of a caption's start token teach nothing; the published attention is so", kScript),
+      make("with_prior_preservation", OptionType::boolean, false, "add the loss of images of the class", kScript),
+      of_prior(from(0.0, make("prior_loss_weight", OptionType::real, 1.0, "its weight", kScript))),
+      of_prior(
+          from(1, make("num_class_images", OptionType::integer, 200,
+                       "images of the class that are drawn from the base model where the concept has none", kCommand))),
+  };
+}
+
+std::vector<OptionSpec> data_options() {
+  return {
+      from(8, make("resolution", OptionType::integer, 512, "side of the training pictures in pixels", kCommand)),
+      make("hflip", OptionType::boolean, true, "mirror half of the pictures", kCommand),
+      make("augment", OptionType::boolean, true,
+           "show each photo small on a grey canvas or enlarged, and say so in its caption; the script's --noaug is "
+           "false",
+           kScript),
+      of_prior(make("center_crop", OptionType::boolean, false,
+                    "cut the centre of the class images instead of a random place", kScript)),
+  };
+}
+
+/// The script doubles a scaled rate with prior preservation: its batch has as many rows again.
+std::vector<OptionSpec> optimizer_options() {
+  auto options =
+      stage_options(kStage, {.learning_rate = 1e-5, .max_grad_norm = 1.0, .train_batch_size = 2, .source = kCommand});
+  for (auto& option : options) {
+    if (option.name == std::string(kStage) + ".scale_lr") option.help += ", and by 2 with prior preservation";
+  }
+  return options;
+}
+
+std::vector<OptionSpec> all_options() {
+  std::vector<OptionSpec> all;
+  const auto append = [&](std::vector<OptionSpec> more) {
+    for (auto& option : more) all.push_back(std::move(option));
+  };
+  append(prompt_options());
+  append(loss_options());
+  append(data_options());
+  append(optimizer_options());
+  append({from(0, make(kSteps, OptionType::integer, 250, "optimizer steps", kCommand))});
+  return all;
+}
+
+StageSpec stage() {
+  StageSpec stage;
+  stage.name = kStage;
+  stage.reads = {
+      "placeholder_token",       "initializer_token", "instance_prompt", "freeze_model", "detach_start_token",
+      "with_prior_preservation", "resolution",        "hflip",           "augment"};
+  for (const auto& name : stage_option_names(kStage)) stage.reads.push_back(name);
+  stage.reads_when = {{.when = with_prior(), .options = {"class_prompt", "prior_loss_weight", "center_crop"}}};
+  stage.steps.add = {kSteps};
+  declare_schedules(stage);
+  stage.lists = {kFarCaptions, kNearCaptions};
+  stage.class_images_when = {with_prior()};
+  return stage;
+}
+
+std::vector<PresetSpec> presets() {
+  const Json published{{"detach_start_token", true},
+                       {"with_prior_preservation", true},
+                       {"initializer_token", "ktn"},
+                       {"kv.scale_lr", true}};
+  Json faces = published;
+  faces.update({{"freeze_model", "crossattn"}, {"augment", false}, {"kv.learning_rate", 5e-6}, {kSteps, 1000}});
+  return {
+      {.name = "plain",
+       .help = "the published command without class images and at its unscaled rate",
+       .options = Json::object()},
+      {.name = "diffusers", .help = "the command in diffusers' README for one concept", .options = published},
+      {.name = "faces", .help = "the command in diffusers' README for human faces", .options = faces},
+      {.name = "script",
+       .help = "the defaults of the program's arguments; it has none for the number of steps",
+       .options = {{"detach_start_token", true},
+                   {"initializer_token", "ktn"},
+                   {"hflip", false},
+                   {"kv.train_batch_size", 4},
+                   {"kv.lr_warmup_steps", 500}}},
+      {.name = "pocket",
+       .help = "for the pocket world",
+       .options = {{"instance_prompt", "a photo of a {}"},
+                   {"resolution", 64},
+                   {"kv.learning_rate", 5e-4},
+                   {"kv.lr_scheduler", "cosine"},
+                   {"kv.train_batch_size", 4},
+                   {kSteps, 200}}},
+  };
+}
+
+}  // namespace
+
+MethodSpec make_spec() {
+  MethodSpec spec;
+  spec.name = "custom_diffusion";
+  spec.summary = "keys and values of the cross-attention learn, with a new token in front of the class word";
+  spec.paper = "Kumari et al. 2023, Multi-Concept Customization of Text-to-Image Diffusion, arXiv:2212.04488";
+  spec.options = all_options();
+  spec.presets = presets();
+  spec.stages = {stage()};
+  spec.phrases = {{.when = {}, .text = "{placeholder} {class}", .base = "{class}"}};
+  spec.sampler = {.scheduler = "pndm", .steps = 100, .guidance = 6.0, .settings = Json::object()};
+  spec.arguments = published_arguments();
+  return spec;
+}
+
+}  // namespace atelier::custom_diffusion
