@@ -50,17 +50,25 @@ std::string token_parameter(const std::string& encoder, const std::string& place
 std::vector<std::vector<Parameter>> add_learned_token(Session& session, const Start& start,
                                                       const std::string& placeholder, std::int64_t vectors,
                                                       const TokenRows& rows) {
+  return add_learned_token(session, start, placeholder,
+                           std::vector<TokenRows>(static_cast<std::size_t>(vectors), rows));
+}
+
+std::vector<std::vector<Parameter>> add_learned_token(Session& session, const Start& start,
+                                                      const std::string& placeholder,
+                                                      const std::vector<TokenRows>& rows) {
   const auto encoders = session.base().text_towers();
   std::vector<std::vector<Parameter>> learned(encoders.size());
-  for (std::int64_t i = 0; i < vectors; ++i) {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto vector = static_cast<std::int64_t>(i);
     std::vector<Tensor> leaves;
     for (std::size_t tower = 0; tower < encoders.size(); ++tower) {
-      const auto name = token_parameter(encoders[tower], placeholder, i);
-      leaves.push_back(trainable(session, start.value(name, [&] { return rows.at(tower); })));
+      const auto name = token_parameter(encoders[tower], placeholder, vector);
+      leaves.push_back(trainable(session, start.value(name, [&] { return rows[i].at(tower); })));
       learned[tower].push_back({name, leaves.back()});
     }
     // Each vector is a token of its own, so that the session holds the leaves themselves.
-    session.add_token(vector_name(placeholder, i), leaves);
+    session.add_token(vector_name(placeholder, vector), leaves);
   }
   return learned;
 }

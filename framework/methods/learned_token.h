@@ -26,6 +26,10 @@ using TokenRows = std::vector<Tensor>;
 [[nodiscard]] std::vector<std::vector<Parameter>> add_learned_token(Session& session, const Start& start,
                                                                     const std::string& placeholder,
                                                                     std::int64_t vectors, const TokenRows& rows);
+/// The same where each vector begins at rows of its own.
+[[nodiscard]] std::vector<std::vector<Parameter>> add_learned_token(Session& session, const Start& start,
+                                                                    const std::string& placeholder,
+                                                                    const std::vector<TokenRows>& rows);
 
 /// Adds the token that an earlier stage or an artifact holds; frozen. Throws Error (`where`) when a vector is missing
 /// for one of the text encoders. Returns the number of its vectors.

@@ -12,7 +12,7 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Variable;
 using torch::autograd::variable_list;
 
-using Checkpointed = std::function<Tensor(const Tensor&, const Tensor&)>;
+using Checkpointed = std::function<std::vector<Tensor>(const Tensor&, const Tensor&)>;
 
 /// `f` travels as a custom class inside an IValue, which is how LibTorch's contexts carry what is not a tensor.
 struct Recompute : torch::CustomClassHolder {
@@ -24,8 +24,8 @@ Tensor gradient_of(const Variable& input) { return input.requires_grad() ? input
 
 struct CheckpointFunction : torch::autograd::Function<CheckpointFunction> {
   // `trigger` requires a gradient, so that backward() is called even where only parameters inside f learn.
-  static Variable forward(AutogradContext* context, const Variable& x, const Variable& condition,
-                          const Variable& /*trigger*/, const c10::intrusive_ptr<Recompute>& recompute) {
+  static variable_list forward(AutogradContext* context, const Variable& x, const Variable& condition,
+                               const Variable& /*trigger*/, const c10::intrusive_ptr<Recompute>& recompute) {
     context->save_for_backward({x, condition});
     context->saved_data["f"] = c10::IValue::make_capsule(recompute);
     const at::NoGradGuard no_grad;
@@ -40,8 +40,14 @@ struct CheckpointFunction : torch::autograd::Function<CheckpointFunction> {
     const auto recompute = context->saved_data["f"].toCapsule();
     {
       const at::AutoGradMode grad(true);
-      const Tensor y = static_cast<Recompute*>(recompute.get())->f(inputs[0], inputs[1]);
-      if (y.requires_grad()) torch::autograd::backward({y}, {gradients.front()});
+      variable_list results, slopes;
+      const auto all = static_cast<Recompute*>(recompute.get())->f(inputs[0], inputs[1]);
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        if (!all[i].requires_grad()) continue;
+        results.push_back(all[i]);
+        slopes.push_back(gradients[i]);
+      }
+      if (!results.empty()) torch::autograd::backward(results, slopes);
     }
     return {gradient_of(inputs[0]), gradient_of(inputs[1]), Variable(), Variable()};
   }
@@ -49,10 +55,16 @@ struct CheckpointFunction : torch::autograd::Function<CheckpointFunction> {
 
 }  // namespace
 
-Tensor activation_checkpoint(const Checkpointed& f, const Tensor& x, const Tensor& condition) {
+std::vector<Tensor> activation_checkpoint(const Checkpointed& f, const Tensor& x, const Tensor& condition) {
   if (!c10::GradMode::is_enabled()) return f(x, condition);
   const Tensor trigger = at::ones({1}, x.options()).requires_grad_();
   return CheckpointFunction::apply(x, condition, trigger, c10::make_intrusive<Recompute>(f));
+}
+
+Tensor activation_checkpoint(const std::function<Tensor(const Tensor&, const Tensor&)>& f, const Tensor& x,
+                             const Tensor& condition) {
+  const Checkpointed all = [f](const Tensor& in, const Tensor& other) { return std::vector<Tensor>{f(in, other)}; };
+  return activation_checkpoint(all, x, condition).front();
 }
 
 }  // namespace atelier

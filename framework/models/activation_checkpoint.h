@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <vector>
 
 #include "framework/tensor/tensor.h"
 
@@ -11,5 +12,10 @@ namespace atelier {
 /// inputs get theirs by value. f must be deterministic. Without gradient mode this is just f(x, condition).
 [[nodiscard]] Tensor activation_checkpoint(const std::function<Tensor(const Tensor&, const Tensor&)>& f,
                                            const Tensor& x, const Tensor& condition);
+
+/// The same for a function of several results, each of which may get a gradient.
+[[nodiscard]] std::vector<Tensor> activation_checkpoint(
+    const std::function<std::vector<Tensor>(const Tensor&, const Tensor&)>& f, const Tensor& x,
+    const Tensor& condition);
 
 }  // namespace atelier

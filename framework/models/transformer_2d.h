@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -11,10 +12,20 @@
 
 namespace atelier {
 
+/// What somebody needs to know of every cross-attention map, as a small tensor each. Unlike an observer it goes
+/// together with activation checkpointing: the maps themselves are then formed again in the backward pass.
+struct AttentionSummaries {
+  /// Of one layer's name and probabilities [B, heads, pixels, tokens], float32 (float64); in the graph. May be called
+  /// again later, so it must own what it uses and depend on nothing else.
+  std::function<Tensor(std::string_view layer, const Tensor& probabilities)> summarise;
+  std::vector<Tensor> layers;  ///< filled by the call, in the order in which the layers are computed
+};
+
 /// What one UNet call carries besides its inputs.
 struct UNetCall {
   AdapterCall adapters;
-  AttentionObserver observer;  ///< empty: cross-attention maps are never formed
+  AttentionObserver observer;  ///< empty: cross-attention maps are never formed; transformers are never recomputed
+  AttentionSummaries* summaries = nullptr;  ///< borrowed for the call
   std::int64_t detached_text =
       0;                    ///< of so many leading text states keys and values give no gradient (cross-attention)
   bool checkpoint = false;  ///< drop activations in the forward pass, recompute them in the backward pass

@@ -2,9 +2,35 @@
 
 #include <ATen/ops/cat.h>
 
+#include <functional>
+
 #include "framework/models/activation_checkpoint.h"
 
 namespace atelier {
+
+namespace {
+
+/// The transformer without its activations; the summaries are results beside the feature map.
+Tensor attend_checkpointed(const Transformer2D* attention, const Tensor& x, const UNetFlow& flow) {
+  UNetCall call = flow.call;
+  const auto summarise = call.summaries == nullptr ? nullptr : call.summaries->summarise;
+  const std::function<std::vector<Tensor>(const Tensor&, const Tensor&)> run =
+      [attention, call, summarise](const Tensor& in, const Tensor& context) {
+        AttentionSummaries own{.summarise = summarise, .layers = {}};
+        UNetCall inner = call;
+        inner.summaries = summarise ? &own : nullptr;
+        std::vector<Tensor> results{attention->forward(in, context, inner)};
+        results.insert(results.end(), own.layers.begin(), own.layers.end());
+        return results;
+      };
+  const auto results = activation_checkpoint(run, x, flow.context);
+  if (call.summaries != nullptr) {
+    call.summaries->layers.insert(call.summaries->layers.end(), results.begin() + 1, results.end());
+  }
+  return results.front();
+}
+
+}  // namespace
 
 Tensor UNetLayer::forward(const Tensor& x, const UNetFlow& flow) const {
   const auto residual = [&](const Tensor& in) { return resnet->forward(in, flow.time, &flow.call.adapters); };
@@ -22,9 +48,7 @@ Tensor UNetLayer::forward(const Tensor& x, const UNetFlow& flow) const {
       flow.time);
   if (attention == nullptr) return hidden;
   if (call.observer) return attend(hidden);  // observed maps must stay in the graph
-  return activation_checkpoint(
-      [attention, call](const Tensor& in, const Tensor& context) { return attention->forward(in, context, call); },
-      hidden, flow.context);
+  return attend_checkpointed(attention, hidden, flow);
 }
 
 Tensor DownBlock::forward(Tensor x, const UNetFlow& flow, std::vector<Tensor>& skips) const {

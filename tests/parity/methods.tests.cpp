@@ -8,6 +8,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <sstream>
 
 #include "framework/config/yaml.h"
 #include "framework/core/atomic_file.h"
@@ -157,6 +158,19 @@ Values row_of(const fs::path& model, const std::string& encoder, std::size_t id,
   throw std::runtime_error("no token table");
 }
 
+/// The word whose row a token's vector starts from: of several words the one in the vector's place.
+std::string initializer_of(const std::string& name, const Json& config) {
+  const Json options = config.value("options", Json::object());
+  if (!options.contains("initialize_token")) {
+    return options.value("initializer_token", config.at("class_word").get<std::string>());
+  }
+  std::istringstream words(options["initialize_token"].get<std::string>());
+  const auto vector = name.ends_with(">") ? 0 : std::stoi(name.substr(name.rfind('_') + 1));
+  std::string word;
+  for (int i = 0; i <= vector; ++i) words >> word;
+  return word;
+}
+
 /// Where the method itself starts a parameter: a token from its initializer's row, ups from zero, the rest from the
 /// base.
 Values own_start(const std::string& name, std::size_t size, const Json& config, const fs::path& model) {
@@ -170,7 +184,7 @@ Values own_start(const std::string& name, std::size_t size, const Json& config, 
   if (options.contains("initializer_id")) {
     return row_of(model, encoder, options["initializer_id"].get<std::size_t>(), size);
   }
-  const auto word = options.value("initializer_token", config.at("class_word").get<std::string>());
+  const auto word = initializer_of(name, config);
   const Json vocabulary = Json::parse(read_text_file(model / "tokenizer" / "vocab.json"));
   return row_of(model, encoder, vocabulary.at(word + "</w>").get<std::size_t>(), size);
 }
@@ -219,12 +233,23 @@ Errors norm_among_gradients(Errors errors) {
   return errors;
 }
 
-/// Of a case whose trained numbers are many: exactly the parameters of the components learn, by sketches.
-void check_sketched(const std::string& name, const std::string& dtype, const Named& output, const Named& exact) {
+/// Where the parameters start that learn in a case of whole components, or of a part that the stage says.
+Named sketched_start(const std::string& name) {
   const Json options = config_of(name).value("options", Json::object());
   std::vector<std::string> components{"unet"};
   if (options.value("train_text_encoder", false)) components.emplace_back("text_encoder");
-  const Named start = component_parameters(model_of(name), components);
+  Named start = component_parameters(model_of(name), components);
+  const bool part = name.starts_with("attndreambooth_attention_");
+  std::erase_if(start, [&](const auto& entry) { return part && entry.first.find("attn2") == std::string::npos; });
+  for (const auto& [key, values] : values_in(folder_of(name) / "in.safetensors")) {
+    if (key.starts_with("init.unet.")) start.at(key.substr(5)) = values;
+  }
+  return start;
+}
+
+/// Of a case whose trained numbers are many: exactly those parameters learn, by sketches.
+void check_sketched(const std::string& name, const std::string& dtype, const Named& output, const Named& exact) {
+  const Named start = sketched_start(name);
   std::size_t trained = 0;
   for (const auto& [key, values] : output) {
     if (!key.starts_with("param.")) continue;
@@ -304,6 +329,12 @@ TEST_CASE("Training steps of DreamBooth with LoRA agree in float32", "[parity][m
 TEST_CASE("Training steps of DreamBooth with LoRA agree in float64", "[parity][methods][dreambooth_lora]") {
   check_method("dreambooth_lora", "float64");
 }
+TEST_CASE("Training steps of AttnDreamBooth agree in float32", "[parity][methods][attndreambooth]") {
+  check_method("attndreambooth", "float32");
+}
+TEST_CASE("Training steps of AttnDreamBooth agree in float64", "[parity][methods][attndreambooth]") {
+  check_method("attndreambooth", "float64");
+}
 
 TEST_CASE("A batch computed in pieces has the loss and gradient of the whole", "[parity][methods]") {
   struct Row {
@@ -314,7 +345,10 @@ TEST_CASE("A batch computed in pieces has the loss and gradient of the whole", "
                                {"dreambooth", "finetune", "dreambooth_prior", 1},
                                {"dreambooth", "finetune", "dreambooth_text_encoder", 1},
                                {"dreambooth_lora", "lora", "dreambooth_lora_token_prior", 3},
-                               {"custom_diffusion", "kv", "custom_diffusion_prior_detached", 3}};
+                               {"custom_diffusion", "kv", "custom_diffusion_prior_detached", 3},
+                               {"attndreambooth", "embedding", "attndreambooth_embedding_prior", 3},
+                               {"attndreambooth", "attention", "attndreambooth_attention_sd21_prior", 1},
+                               {"attndreambooth", "identity", "attndreambooth_identity_start", 1}};
   for (const auto& [method, stage, name, rows] : cases) {
     const TemporaryFolder folder;
     const auto config = read_text_file(folder_of(name) / "run.yaml");

@@ -1,9 +1,11 @@
 // Gradients of the noise-prediction loss against PyTorch's autograd on the reference's modules, in float64:
 // tests/parity/reference_gradients.py.
+#include <ATen/ops/arange.h>
 #include <ATen/ops/mse_loss.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "framework/core/json.h"
@@ -119,4 +121,55 @@ TEST_CASE("an SDXL-like training step has PyTorch's loss and gradients", "[model
 
 TEST_CASE("activation checkpointing leaves loss and gradients as they are", "[models][gradients]") {
   check_family("sd15", true);
+}
+
+TEST_CASE("summaries of attention maps and their gradients survive activation checkpointing", "[models][gradients]") {
+  const auto model = std::make_shared<const Checkpoint>(Checkpoint::open(kParity + "models/sd15"));
+  const auto base = std::make_shared<const Base>(model, Placement{.device = c10::kCPU, .dtype = c10::kDouble});
+  struct Run {
+    std::vector<Tensor> layers, gradients;
+    Tensor output, context;
+    int calls = 0;
+  };
+  const auto run = [&](bool checkpoint) {
+    Run result;
+    Session session(base);
+    const auto trained = session.unfreeze("unet.*");
+    AttentionSummaries summaries;
+    summaries.summarise = [&](std::string_view, const Tensor& probabilities) {
+      ++result.calls;
+      return probabilities.select(-1, 3).square().mean({1, 2});  // [B]
+    };
+    UNetCall call;
+    call.checkpoint = checkpoint;
+    call.summaries = &summaries;
+    const Tensor grid = at::arange(2 * 4 * 8 * 8, at::kDouble).view({2, 4, 8, 8});
+    result.context = at::arange(2 * 77 * 32, at::kDouble).view({2, 77, 32}).mul(0.7).sin().requires_grad_();
+    result.output = session.unet().forward({.sample = (grid * 0.37).sin(),
+                                            .timesteps = at::tensor({17, 611}),
+                                            .context = result.context,
+                                            .text_embeds = {},
+                                            .time_ids = {}},
+                                           call);
+    CHECK(result.calls == 16);
+    REQUIRE(summaries.layers.size() == 16);
+    result.layers = summaries.layers;
+    (result.output.square().mean() + at::stack(summaries.layers).sum() * 1e3).backward();
+    CHECK(result.calls == (checkpoint ? 32 : 16));
+    for (const auto& [name, parameter] : trained) result.gradients.push_back(parameter.grad());
+    return result;
+  };
+  const Run plain = run(false), recomputed = run(true);
+  CHECK(deviation(recomputed.output, plain.output) < 1e-12);
+  CHECK(deviation(recomputed.context.grad(), plain.context.grad()) < 1e-10);
+  for (std::size_t i = 0; i < plain.layers.size(); ++i) {
+    CHECK(recomputed.layers[i].sizes() == at::IntArrayRef({2}));
+    CHECK(deviation(recomputed.layers[i], plain.layers[i]) < 1e-12);
+  }
+  double error = 0.0, size = 0.0;
+  for (std::size_t i = 0; i < plain.gradients.size(); ++i) {
+    error += (recomputed.gradients[i] - plain.gradients[i]).square().sum().item<double>();
+    size += plain.gradients[i].square().sum().item<double>();
+  }
+  CHECK(std::sqrt(error / size) < 1e-10);
 }

@@ -1,0 +1,193 @@
+#include "plugins/attndreambooth/spec.h"
+
+#include <nlohmann/json.hpp>
+
+#include "framework/methods/stage_settings.h"
+
+namespace atelier::attndreambooth {
+namespace {
+
+constexpr const char* kCommand = "published command";
+constexpr const char* kProgram = "published program";
+constexpr const char* kOurs = "ours";
+
+// Functions: a plugin has no static objects.
+Condition with_prior() { return {.option = "with_prior_preservation", .value = true}; }
+Condition with_regularizer() { return {.option = "with_cross_attn_reg", .value = true}; }
+
+OptionSpec make(std::string name, OptionType type, Json value, const char* help, const char* source) {
+  OptionSpec option;
+  option.name = std::move(name);
+  option.type = type;
+  option.value = std::move(value);
+  option.help = help;
+  option.source = source;
+  return option;
+}
+
+OptionSpec flag(std::string name, bool value, const char* help, const char* source) {
+  return make(std::move(name), OptionType::boolean, value, help, source);
+}
+
+OptionSpec integer(std::string name, std::int64_t value, double low, const char* help, const char* source) {
+  OptionSpec option = make(std::move(name), OptionType::integer, value, help, source);
+  option.low = low;
+  return option;
+}
+
+OptionSpec real(std::string name, double value, std::optional<double> high, const char* help, const char* source) {
+  OptionSpec option = make(std::move(name), OptionType::real, value, help, source);
+  option.low = 0.0;
+  option.high = high;
+  return option;
+}
+
+OptionSpec only_when(OptionSpec option, const Condition& condition) {
+  option.active_when = {condition};
+  return option;
+}
+
+std::vector<OptionSpec> token_options() {
+  return {
+      make("placeholder_token", OptionType::text, "new_concept_v0",
+           "the new token in front of the class word: a word that is new to the vocabulary", kCommand),
+      make("initialize_token", OptionType::text, nullptr,
+           "words whose first tokens' rows the vectors start from; unset: the concept's initializer or class word",
+           kCommand),
+      integer("n_object_embedding", 1, 1, "vectors that stand for the placeholder", kCommand),
+      make("instance_prompt", OptionType::text, "a photo of a {}", "caption of every photo; {} becomes {token} {class}",
+           kCommand),
+  };
+}
+
+std::vector<OptionSpec> loss_options() {
+  OptionSpec accumulation =
+      make("reg_accumulation", OptionType::choice, "logical",
+           "the regulariser of accumulated batches: their sum, as of one large batch, or (divided) the published mean",
+           kOurs);
+  accumulation.choices = {"logical", "divided"};
+  OptionSpec class_prompt = make("class_prompt", OptionType::text, "a photo of a {}",
+                                 "caption of the class's images; {} becomes the class word", kOurs);
+  return {
+      flag("with_cross_attn_reg", true,
+           "draw the attention maps of the new token and of the word behind it to the same mean and variance",
+           kCommand),
+      only_when(std::move(accumulation), with_regularizer()),
+      flag("with_prior_preservation", false, "add the noise-prediction loss of images of the class", kProgram),
+      only_when(real("prior_loss_weight", 1.0, std::nullopt, "its weight", kProgram), with_prior()),
+      only_when(std::move(class_prompt), with_prior()),
+      flag("gradient_checkpointing", false,
+           "compute the UNet's activations twice instead of keeping them: less memory, the same numbers", kProgram),
+      flag("offset_noise", false, "add 0.1 of a noise that is one number a channel", kProgram),
+  };
+}
+
+std::vector<OptionSpec> data_options() {
+  return {
+      integer("resolution", 512, 8, "side of the training pictures in pixels", kProgram),
+      flag("center_crop", false, "cut pictures at their centre instead of at random", kProgram),
+      real("flip_p", 0.25, 1.0, "probability that a picture is mirrored", kProgram),
+      real("rotate_p", 0.75, 1.0, "probability of a turn by up to 45 degrees, with black corners",
+           "published program, without an argument"),
+  };
+}
+
+/// What one stage of the published command was given.
+struct StageOptions {
+  std::string name;
+  double learning_rate;
+  std::int64_t steps;
+  double mean_weight, var_weight;
+};
+
+std::vector<StageOptions> stages_of_command() {
+  return {{kEmbedding, 1e-3, 60, 0.1, 0.0}, {kAttention, 2e-5, 100, 2.0, 5.0}, {kIdentity, 2e-6, 500, 2.0, 5.0}};
+}
+
+std::vector<OptionSpec> options_of(const StageOptions& stage) {
+  const auto named = [&](const char* leaf) { return stage.name + "." + leaf; };
+  std::vector<OptionSpec> options{
+      integer(named("max_train_steps"), stage.steps, 0, "optimizer steps of the stage", kCommand),
+      only_when(real(named("reg_mean_weight"), stage.mean_weight, std::nullopt,
+                     "weight of the squared differences of the maps' means", kCommand),
+                with_regularizer()),
+      only_when(real(named("reg_var_weight"), stage.var_weight, std::nullopt,
+                     "weight of the squared differences of the maps' variances", kCommand),
+                with_regularizer()),
+  };
+  const auto optimizer =
+      stage_options(stage.name, {.learning_rate = stage.learning_rate, .train_batch_size = 8, .source = kCommand});
+  options.insert(options.end(), optimizer.begin(), optimizer.end());
+  return options;
+}
+
+std::vector<OptionSpec> all_options() {
+  auto all = token_options();
+  const auto append = [&](const std::vector<OptionSpec>& more) { all.insert(all.end(), more.begin(), more.end()); };
+  append(loss_options());
+  append(data_options());
+  for (const auto& stage : stages_of_command()) append(options_of(stage));
+  return all;
+}
+
+StageSpec stage_spec(const StageOptions& options, const std::vector<std::string>& inputs) {
+  StageSpec stage;
+  stage.name = options.name;
+  stage.inputs = inputs;
+  for (const auto& part : {token_options(), loss_options(), data_options()}) {
+    for (const auto& option : part) stage.reads.push_back(option.name);
+  }
+  for (const char* leaf : {"reg_mean_weight", "reg_var_weight"}) stage.reads.push_back(options.name + "." + leaf);
+  for (const auto& name : stage_option_names(options.name)) stage.reads.push_back(name);
+  stage.steps.add = {options.name + ".max_train_steps"};
+  stage.class_images_when = {with_prior()};
+  declare_schedules(stage);
+  return stage;
+}
+
+std::vector<PresetSpec> presets() {
+  return {
+      {.name = "default", .help = "the published command", .options = Json::object()},
+      {.name = "fast",
+       .help = "the authors' faster last stage: a higher rate, fewer steps and rows",
+       .options = {{"identity.learning_rate", 1e-5},
+                   {"identity.max_train_steps", 200},
+                   {"identity.train_batch_size", 4}}},
+      {.name = "pocket",
+       .help = "for the pocket world: small pictures that are not turned, few rows, higher rates (a guess)",
+       .options = {{"resolution", 64},
+                   {"rotate_p", 0.0},
+                   {"embedding.learning_rate", 1e-2},
+                   {"embedding.max_train_steps", 60},
+                   {"embedding.train_batch_size", 4},
+                   {"attention.learning_rate", 5e-4},
+                   {"attention.max_train_steps", 100},
+                   {"attention.train_batch_size", 4},
+                   {"identity.learning_rate", 1e-4},
+                   {"identity.max_train_steps", 200},
+                   {"identity.train_batch_size", 4}}},
+  };
+}
+
+}  // namespace
+
+MethodSpec make_spec() {
+  MethodSpec spec;
+  spec.name = "attndreambooth";
+  spec.summary = "a token, then cross-attention, then the whole UNet, with the token's attention kept like its class's";
+  spec.paper = "Pang et al. 2024, arXiv:2406.05000";
+  spec.options = all_options();
+  spec.presets = presets();
+  const auto stages = stages_of_command();
+  spec.stages = {stage_spec(stages[0], {}), stage_spec(stages[1], {kEmbedding}), stage_spec(stages[2], {kAttention})};
+  spec.phrases = {{.when = {}, .text = "{placeholder} {class}", .base = "{class}"}};
+  // Ends at timestep 0, not at zero noise, as the diffusers release of the published program did.
+  spec.sampler = {.scheduler = "dpmpp_2m",
+                  .steps = 50,
+                  .guidance = 7.5,
+                  .settings = {{"timestep_spacing", "linspace"}, {"final_sigmas_type", "sigma_min"}}};
+  spec.arguments = published_arguments();
+  return spec;
+}
+
+}  // namespace atelier::attndreambooth
