@@ -137,12 +137,14 @@ void DcoStage::save(ArtifactWriter& writer) const {
 
 }  // namespace
 
+bool is_attention_projection(std::string_view layer) {
+  const auto ends = [&](std::string_view leaf) { return layer.ends_with(leaf); };
+  return ends(".to_q") || ends(".to_k") || ends(".to_v") || ends(".to_out.0");
+}
+
 std::vector<std::string> attention_layers(Session& session) {
-  std::vector<std::string> layers;
-  for (const char* leaf : {"to_q", "to_k", "to_v", "to_out.0"}) {
-    const auto found = session.layers(std::string("unet.*.") + leaf);
-    layers.insert(layers.end(), found.begin(), found.end());
-  }
+  auto layers = session.layers("unet.*");
+  std::erase_if(layers, [](const std::string& layer) { return !is_attention_projection(layer); });
   std::sort(layers.begin(), layers.end());
   return layers;
 }

@@ -12,7 +12,9 @@ namespace atelier::dco {
 /// without gradient, on the caption with the class noun in the token's place (`style`: on the same caption).
 [[nodiscard]] std::unique_ptr<Stage> make_stage(Settings settings);
 
-/// The UNet's layers that are updated: every to_q, to_k, to_v and to_out.0, sorted.
+/// Whether a layer is one of those that are updated: to_q, to_k, to_v or to_out.0 of an attention.
+[[nodiscard]] bool is_attention_projection(std::string_view layer);
+/// Those of the UNet, sorted.
 [[nodiscard]] std::vector<std::string> attention_layers(Session& session);
 
 }  // namespace atelier::dco

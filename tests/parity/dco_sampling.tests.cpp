@@ -1,0 +1,70 @@
+// DCO's files and reward guidance as diffusers has them (make_dco_references.py): three calls of the UNet there.
+#include <catch2/catch.hpp>
+
+#include "framework/files/safetensors.h"
+#include "tests/parity/comparison.h"
+#include "tests/parity/probe.h"
+#include "tests/support/temporary_folder.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kDco = fs::path(ATELIER_SOURCE_DIR) / "tests/parity/dco";
+
+std::vector<std::string> dco_command(const fs::path& out, const std::vector<std::string>& more) {
+  std::vector<std::string> command{"sample",
+                                   "--model",
+                                   models_folder() / "sdxl",
+                                   "--artifact",
+                                   kDco / "pytorch_lora_weights.safetensors",
+                                   "--artifact",
+                                   kDco / "learned_embeds.safetensors",
+                                   "--placeholder",
+                                   "<x>",
+                                   "--prompt",
+                                   "a {} on the moon, 1999",
+                                   "--scheduler",
+                                   "euler",
+                                   "--steps",
+                                   "10",
+                                   "--guidance",
+                                   "7.5",
+                                   "--seed",
+                                   "5",
+                                   "--size",
+                                   "64x64",
+                                   "--threads",
+                                   "1",
+                                   "--out",
+                                   out,
+                                   "--latents-out",
+                                   out.string() + ".safetensors"};
+  command.insert(command.end(), more.begin(), more.end());
+  return command;
+}
+
+std::vector<std::string> rewarded(const std::string& scale) {
+  return {"--base-prompt", "a man on the moon, 1999", "--reward-guidance", scale};
+}
+
+}  // namespace
+
+TEST_CASE("The authors' files sample as in diffusers, and reward guidance at every scale as three calls",
+          "[parity][sample][dco]") {
+  const TemporaryFolder folder;
+  const std::map<std::string, std::vector<std::string>> samples{
+      {"plain", {}}, {"reward_0", rewarded("0")}, {"reward_3", rewarded("3")}, {"reward_7.5", rewarded("7.5")}};
+  std::vector<std::vector<std::string>> commands;
+  for (const auto& [name, more] : samples) commands.push_back(dco_command(folder / name, more));
+  const auto outcomes = run_atelier(commands);
+  const auto expected = atelier::read_safetensors(kDco / "expected_latents.safetensors").tensors;
+  std::size_t i = 0;
+  for (const auto& [name, more] : samples) {
+    const auto& outcome = outcomes[i++];
+    INFO(name << ": " << outcome.err);
+    REQUIRE(outcome.status == 0);
+    const auto found = atelier::read_safetensors(folder / (name + ".safetensors")).tensors;
+    CHECK(deviation(values_of(found.at("latents")), values_of(expected.at(name))) < 1e-4);
+  }
+}
