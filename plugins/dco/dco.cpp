@@ -43,6 +43,10 @@ class Dco final : public Method {
   std::map<std::string, TensorSet> files(const TrainedArtifact& artifact, const ModuleNames&) const override {
     return published_files(artifact);
   }
+
+  std::optional<TrainedArtifact> read(const ForeignArtifact& artifact) const override {
+    return read_published(artifact);
+  }
 };
 
 }  // namespace

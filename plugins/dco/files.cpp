@@ -3,13 +3,17 @@
 #include <memory>
 
 #include "framework/core/error.h"
+#include "framework/formats/artifact_file.h"
 #include "framework/formats/embedding_file.h"
 #include "framework/formats/lora_writer.h"
 #include "framework/methods/learned_token.h"
+#include "framework/tensor/tensor_io.h"
 
 namespace atelier::dco {
 namespace {
 
+constexpr const char* kLoraFile = "pytorch_lora_weights.safetensors";
+constexpr const char* kEmbedsFile = "learned_embeds.safetensors";
 constexpr std::string_view kDown = ".lora_A.weight";
 constexpr std::string_view kUp = ".lora_B.weight";
 
@@ -55,12 +59,48 @@ TensorSet embeds_file(const TrainedArtifact& artifact, const std::string& token)
   return two_tower_embeds(first, row_of(artifact, "text_encoder_2", token));
 }
 
+/// The updates under the names that apply() knows, with the scale alpha / rank in the ups.
+void add_updates(const ForeignArtifact& artifact, TensorMap& tensors) {
+  const auto file = read_artifact(artifact.files.place(kLoraFile), artifact.target);
+  if (!file.lora) return;
+  for (const LoraEntry& entry : file.lora->entries) {
+    const double scale = entry.alpha / static_cast<double>(entry.rank);
+    const Tensor up = to_tensor(entry.up);
+    tensors[entry.module + std::string(kDown)] = to_tensor(entry.down).clone();
+    tensors[entry.module + std::string(kUp)] = scale == 1.0 ? up.clone() : up * scale;
+  }
+}
+
 }  // namespace
 
+std::optional<TrainedArtifact> read_published(const ForeignArtifact& artifact) {
+  const auto& files = artifact.files;
+  if (!files.is_folder() || !files.has(kLoraFile) || !files.has(kEmbedsFile)) return std::nullopt;
+  const auto rows = files.tensors(kEmbedsFile).tensors;
+  if (rows.size() != 2 || !rows.contains("clip_l") || !rows.contains("clip_g")) return std::nullopt;
+  if (artifact.placeholder.empty()) {
+    throw Error({.where = files.place(kEmbedsFile).string(),
+                 .found = "a learned token without a name",
+                 .expected = "a name for it",
+                 .advice = "give it with --placeholder"},
+                ErrorKind::usage);
+  }
+  TrainedArtifact found;
+  add_updates(artifact, found.tensors);
+  // Several rows are as many vectors of one token.
+  for (const auto& [encoder, key] : {std::pair{"text_encoder", "clip_l"}, {"text_encoder_2", "clip_g"}}) {
+    const Tensor& vectors = rows.at(key);
+    for (std::int64_t i = 0; i < vectors.size(0); ++i) {
+      found.tensors[token_parameter(encoder, artifact.placeholder, i)] = vectors[i].clone();
+    }
+  }
+  return found;
+}
+
 std::map<std::string, TensorSet> published_files(const TrainedArtifact& artifact) {
-  std::map<std::string, TensorSet> files{{"pytorch_lora_weights.safetensors", lora_file(artifact)}};
+  std::map<std::string, TensorSet> files{{kLoraFile, lora_file(artifact)}};
   const auto tokens = placeholders_of(artifact.tensors);
-  if (!tokens.empty()) files.emplace("learned_embeds.safetensors", embeds_file(artifact, tokens.front()));
+  if (!tokens.empty()) files.emplace(kEmbedsFile, embeds_file(artifact, tokens.front()));
   return files;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 
 #include "framework/formats/lora_values.h"
@@ -13,5 +14,9 @@ namespace atelier::dco {
 /// [1, 768] and clip_g [1, 1280], which do not store the token's name. For base models of one text encoder, which the
 /// published program does not know, the latter is diffusers' {token: [1, D]}.
 [[nodiscard]] std::map<std::string, TensorSet> published_files(const TrainedArtifact& artifact);
+
+/// The way back: a folder with both files for SDXL. Its token is named by --placeholder. Nothing for other files.
+/// Throws Error (usage) without a name for the token.
+[[nodiscard]] std::optional<TrainedArtifact> read_published(const ForeignArtifact& artifact);
 
 }  // namespace atelier::dco

@@ -128,7 +128,7 @@ void DcoStage::after_step(const StepInfo&) {
 
 void DcoStage::save(ArtifactWriter& writer) const {
   for (const Parameter& update : updates_) writer.tensor(update.name, update.tensor);
-  if (!token_) return;
+  if (!token_) return writer.note("phrase", settings_.phrase);
   for (const Parameter& row : token_->rows()) writer.tensor(row.name, row.tensor);
   writer.note("placeholder", settings_.token->placeholder);
   writer.note("ti_update", token_->learns() ? "trained" : "frozen");

@@ -16,10 +16,6 @@ std::vector<std::string> dco_command(const fs::path& out, const std::vector<std:
   std::vector<std::string> command{"sample",
                                    "--model",
                                    models_folder() / "sdxl",
-                                   "--artifact",
-                                   kDco / "pytorch_lora_weights.safetensors",
-                                   "--artifact",
-                                   kDco / "learned_embeds.safetensors",
                                    "--placeholder",
                                    "<x>",
                                    "--prompt",
@@ -53,8 +49,15 @@ std::vector<std::string> rewarded(const std::string& scale) {
 TEST_CASE("The authors' files sample as in diffusers, and reward guidance at every scale as three calls",
           "[parity][sample][dco]") {
   const TemporaryFolder folder;
-  const std::map<std::string, std::vector<std::string>> samples{
+  const auto files = std::vector<std::string>{"--artifact", kDco / "pytorch_lora_weights.safetensors", "--artifact",
+                                              kDco / "learned_embeds.safetensors"};
+  std::map<std::string, std::vector<std::string>> samples{
       {"plain", {}}, {"reward_0", rewarded("0")}, {"reward_3", rewarded("3")}, {"reward_7.5", rewarded("7.5")}};
+  for (auto& [name, more] : samples) {
+    // The folder as a whole is DCO's; its files by themselves are a LoRA and a token.
+    const auto& given = name == "reward_3" ? std::vector<std::string>{"--artifact", kDco} : files;
+    more.insert(more.end(), given.begin(), given.end());
+  }
   std::vector<std::vector<std::string>> commands;
   for (const auto& [name, more] : samples) commands.push_back(dco_command(folder / name, more));
   const auto outcomes = run_atelier(commands);

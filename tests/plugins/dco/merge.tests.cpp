@@ -4,13 +4,33 @@
 #include <ATen/ops/equal.h>
 
 #include "framework/methods/low_rank.h"
+#include "framework/methods/plugin.h"
 #include "framework/models/linear.h"
 #include "framework/sampling/guidance.h"
 #include "tests/plugins/dco/world.h"
 
 using namespace dco_world;
 
+extern "C" const PluginTable* atelier_plugin();
+
 namespace {
+
+/// The branches of a guided step as the plugin has them, with these encoded texts.
+std::vector<Branch> rewarded(const TextCondition& none, const TextCondition& base, const TextCondition& text,
+                             double guidance, double reward) {
+  const std::unique_ptr<Method, void (*)(Method*)> method(atelier_plugin()->create(), atelier_plugin()->destroy);
+  std::vector<Branch> branches;
+  for (const auto& branch :
+       method->branches({.prompt = "tuned", .base_prompt = "base", .guidance = guidance, .reward = reward})) {
+    branches.push_back({.name = branch.name,
+                        .text = !branch.text             ? none
+                                : *branch.text == "base" ? base
+                                                         : text,
+                        .weight = branch.weight,
+                        .adapter_scale = branch.adapter_scale});
+  }
+  return branches;
+}
 
 /// An artifact's updates, of any rank.
 TensorMap updates(Session& session, std::int64_t rank, std::uint64_t seed) {
@@ -72,8 +92,7 @@ TEST_CASE("A guided step leaves the merge weights as they were", "[dco][merge]")
   const auto condition = session.encode({"a photo of a man"});
   const auto input = unet_input(session, condition);
   const Tensor before = session.unet().forward(input);
-  GuidedModel guided(session.unet(),
-                     reward_guidance(session.encode({""}), session.encode({"a man"}), condition, 7.5, 3.0));
+  GuidedModel guided(session.unet(), rewarded(session.encode({""}), session.encode({"a man"}), condition, 7.5, 3.0));
   (void)guided.predict(random_tensor({1, 4, 8, 8}, 3), 400);
   CHECK(at::equal(session.unet().forward(input), before));
   const auto layer = dco::attention_layers(session).front();
@@ -85,7 +104,7 @@ TEST_CASE("A guided step leaves the merge weights as they were", "[dco][merge]")
 
 TEST_CASE("The three branches' weights: the published toy", "[dco][guidance]") {
   const auto sum = [](double reward) {
-    const auto branches = reward_guidance({}, {}, {}, 7.5, reward);
+    const auto branches = rewarded({}, {}, {}, 7.5, reward);
     return branches[0].weight * 0.10 + branches[1].weight * 0.30 + branches[2].weight * 0.35;
   };
   CHECK(sum(0.0) == Approx(1.60));
@@ -106,17 +125,17 @@ TEST_CASE("Untrained updates and one text: any reward scale is plain guidance; r
   const auto empty = untrained.session.encode({""}), text = untrained.session.encode({"a photo of a man"});
   const Tensor plain = predicted(untrained.session, classifier_free_guidance(empty, text, 7.5));
   for (const double reward : {0.0, 3.0, 7.5, 12.0}) {
-    CHECK(distance(predicted(untrained.session, reward_guidance(empty, text, text, 7.5, reward)), plain) < 1e-10);
+    CHECK(distance(predicted(untrained.session, rewarded(empty, text, text, 7.5, reward)), plain) < 1e-10);
   }
   Session session(base);
   const auto other = session.encode({"the photo"});
   apply_low_rank(session, updates(session, 2, 10), 1.0);
-  const Tensor mixed = predicted(session, reward_guidance(empty, text, other, 7.5, 7.5));
+  const Tensor mixed = predicted(session, rewarded(empty, text, other, 7.5, 7.5));
   const Tensor unconditional = predicted(session, {{.name = "u", .text = empty, .weight = 1.0, .adapter_scale = 0.0}});
   const Tensor tuned = predicted(session, {{.name = "c", .text = other}});
   CHECK(distance(mixed, unconditional + 7.5 * (tuned - unconditional)) < 1e-10);
   // Without any reward the updates are not seen at all: another sampler than guidance by the tuned model.
-  const Tensor none = predicted(session, reward_guidance(empty, text, other, 7.5, 0.0));
+  const Tensor none = predicted(session, rewarded(empty, text, other, 7.5, 0.0));
   CHECK(distance(none, plain) < 1e-10);
   CHECK(distance(predicted(session, classifier_free_guidance(empty, other, 7.5)), none) > 1e-3);
 }
