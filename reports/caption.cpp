@@ -23,6 +23,8 @@ std::string sampler_text(const Json& sampler) {
     text += fmt::format(", {} steps", steps.dump());
   if (const auto scale = member_or_null(sampler, "guidance"); !scale.is_null())
     text += fmt::format(", guidance {}", scale.dump());
+  if (const auto scale = member_or_null(sampler, "reward"); !scale.is_null())
+    text += fmt::format(", reward guidance {}", scale.dump());
   for (const auto& [name, value] : member_or_null(sampler, "settings").items())
     text += fmt::format(", {} {}", name, plain(value));
   return text;

@@ -75,8 +75,9 @@ void print_method(const PluginDescription& plugin) {
     const std::string from = stage.inputs.empty() ? "" : " (starts from " + join(stage.inputs) + ")";
     fmt::print("  {}{}\n", stage.name, from);
   }
-  fmt::print("\nsampling: {}, {} steps, guidance {}\n", method.sampler.scheduler, method.sampler.steps,
-             method.sampler.guidance);
+  const auto& reward = method.sampler.reward_guidance;
+  fmt::print("\nsampling: {}, {} steps, guidance {}{}\n", method.sampler.scheduler, method.sampler.steps,
+             method.sampler.guidance, reward ? fmt::format(", reward guidance {}", *reward) : "");
   print_options(method);
   print_presets(method);
   if (method.arguments.empty()) return;

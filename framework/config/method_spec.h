@@ -64,7 +64,8 @@ struct SamplerSpec {
   std::string scheduler = "ddim";
   std::int64_t steps = 50;
   double guidance = 7.5;
-  Json settings = Json::object();  ///< keys of the scheduler's config
+  std::optional<double> reward_guidance = {};  ///< scale of the reward guidance of Lee et al. 2024; unset: none
+  Json settings = Json::object();              ///< keys of the scheduler's config
 };
 
 /// A method as help and the planner see it. A plugin holds it; its description file beside the library repeats it.

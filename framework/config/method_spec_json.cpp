@@ -220,11 +220,13 @@ PhraseRule read_phrase(const Json& json, const std::string& where) {
 }
 
 SamplerSpec read_sampler(const Json& json, const std::string& where) {
-  const Fields fields(json, where, {"scheduler", "steps", "guidance", "settings"});
+  const Fields fields(json, where, {"scheduler", "steps", "guidance", "reward_guidance", "settings"});
   if (!fields.raw("settings").is_object()) fields.fail("settings: no object", "an object");
   return {.scheduler = fields.text("scheduler"),
           .steps = fields.integer("steps"),
           .guidance = fields.real("guidance"),
+          .reward_guidance =
+              fields.raw("reward_guidance").is_null() ? std::optional<double>() : fields.real("reward_guidance"),
           .settings = fields.raw("settings")};
 }
 
@@ -251,6 +253,7 @@ Json to_json(const MethodSpec& spec) {
            {{"scheduler", spec.sampler.scheduler},
             {"steps", spec.sampler.steps},
             {"guidance", spec.sampler.guidance},
+            {"reward_guidance", spec.sampler.reward_guidance ? Json(*spec.sampler.reward_guidance) : Json()},
             {"settings", spec.sampler.settings}}},
           {"arguments", list_json(spec.arguments, argument_json)}};
 }

@@ -43,9 +43,10 @@ struct StudyConcept {
 };
 
 struct StudySampler {
-  std::optional<std::string> scheduler;  ///< what is absent stays as the method publishes it
+  std::optional<std::string> scheduler;  ///< what is absent or empty stays as the method publishes it
   std::optional<std::int64_t> steps;
-  std::optional<double> guidance;
+  std::vector<double> guidance;                        ///< several: pictures with each of them
+  std::vector<std::optional<double>> reward_guidance;  ///< the same; without a value: no reward guidance
   Json settings = Json::object();
 };
 

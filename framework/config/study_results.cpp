@@ -139,12 +139,28 @@ class TableReader {
  private:
   std::vector<std::string> axes() const {
     std::vector<std::string> known = {"method", "concept", "seed", "preset", "base", "checkpoint"};
+    for (const auto& axis : sampling_axes()) known.push_back(axis);
     for (const auto& method : study_.methods) {
       if (method.spec == nullptr) continue;
       const auto options = option_names(*method.spec);
       known.insert(known.end(), options.begin(), options.end());
     }
     return known;
+  }
+
+  /// What a sampler gives several values of, so that rows differ in it.
+  std::vector<std::string> sampling_axes() const {
+    const auto several = [&](auto member) {
+      const auto swept = [&](const std::optional<StudySampler>& sampler) {
+        return sampler && (*sampler.*member).size() > 1;
+      };
+      return swept(study_.sampler) ||
+             std::ranges::any_of(study_.methods, [&](const StudyMethod& method) { return swept(method.sampler); });
+    };
+    std::vector<std::string> axes;
+    if (several(&StudySampler::guidance)) axes.emplace_back("guidance");
+    if (several(&StudySampler::reward_guidance)) axes.emplace_back("reward_guidance");
+    return axes;
   }
 
   std::vector<std::string> names(const char* key, std::vector<std::string> usual) {

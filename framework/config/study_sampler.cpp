@@ -87,9 +87,35 @@ std::string own_scheduler(const StudyMethod& method, const Study& study) {
 
 }  // namespace
 
+namespace {
+
+/// One scale or a list of them, each once; "no value" only where `optional`.
+std::vector<std::optional<double>> read_scales(const YamlNode& node, const std::string& path, bool optional,
+                                               Faults& faults) {
+  std::vector<std::optional<double>> scales;
+  const bool list = node.kind == YamlNode::Kind::list;
+  if (list && node.items.empty()) faults.add(node.at, path + ": an empty list", "a number, or a list of them");
+  for (const YamlNode& item : list ? node.items : std::vector<YamlNode>{node}) {
+    std::optional<double> scale;
+    if (!optional || item.kind != YamlNode::Kind::null) {
+      scale = yaml_number(item, path, 0.0, faults);
+      if (!scale) continue;
+    }
+    if (std::ranges::count(scales, scale) > 0) {
+      faults.add(item.at, fmt::format("{}: {} twice", path, scale ? fmt::format("{}", *scale) : "null"),
+                 "each value once");
+    } else {
+      scales.push_back(scale);
+    }
+  }
+  return scales;
+}
+
+}  // namespace
+
 std::optional<StudySampler> read_sampler(const YamlNode& node, const std::string& path, const Known& known,
                                          Faults& faults) {
-  const YamlMap map(node, path, {"scheduler", "steps", "guidance", "settings"}, faults);
+  const YamlMap map(node, path, {"scheduler", "steps", "guidance", "reward_guidance", "settings"}, faults);
   if (node.kind != YamlNode::Kind::map) return std::nullopt;
   StudySampler sampler;
   if (const auto* value = map.get("scheduler")) {
@@ -97,8 +123,12 @@ std::optional<StudySampler> read_sampler(const YamlNode& node, const std::string
     if (text && check_word(*value, map.path("scheduler"), *text, known.schedulers, faults)) sampler.scheduler = *text;
   }
   if (const auto* value = map.get("steps")) sampler.steps = yaml_integer(*value, map.path("steps"), 1, 1000, faults);
-  if (const auto* value = map.get("guidance"))
-    sampler.guidance = yaml_number(*value, map.path("guidance"), 0.0, faults);
+  if (const auto* value = map.get("guidance")) {
+    for (const auto& scale : read_scales(*value, map.path("guidance"), false, faults))
+      sampler.guidance.push_back(*scale);
+  }
+  if (const auto* value = map.get("reward_guidance"))
+    sampler.reward_guidance = read_scales(*value, map.path("reward_guidance"), true, faults);
   if (const auto* value = map.get("settings")) {
     if (value->kind != YamlNode::Kind::map) {
       faults.add(value->at, map.path("settings") + ": " + describe(*value), "a mapping of the scheduler's settings");

@@ -22,19 +22,22 @@ fs::path resolved(const std::string& text, const fs::path& folder) {
 
 std::string value_text(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
 
-/// "textreg ut.learning_rate=0.0001": the method and what the sweep set, without concept and seed.
-std::string label_of(const Cell& cell) {
+/// "textreg ut.learning_rate=0.0001": the method and what sweep and sampler set, without concept and seed.
+std::string label_of(const Cell& cell, const Json& sampling) {
   std::string label = cell.label;
-  for (const auto& [name, value] : cell.assigned.items()) {
-    if (name != "seed") label += fmt::format(" {}={}", name, value_text(value));
+  for (const Json* assigned : {&cell.assigned, &sampling}) {
+    for (const auto& [name, value] : assigned->items()) {
+      if (name != "seed") label += fmt::format(" {}={}", name, value_text(value));
+    }
   }
   return label;
 }
 
-Json row_of(const Cell& cell) {
+Json row_of(const Cell& cell, const Json& sampling) {
   Json row = cell.assigned;
   row.erase("seed");
   row["method"] = cell.label;
+  row.update(sampling);
   return row;
 }
 
@@ -129,19 +132,34 @@ void ManifestBuilder::change_sampler(Json& sampler, const std::optional<StudySam
   if (chosen->scheduler && *chosen->scheduler != sampler["scheduler"]) sampler["settings"] = Json::object();
   if (chosen->scheduler) sampler["scheduler"] = *chosen->scheduler;
   if (chosen->steps) sampler["steps"] = *chosen->steps;
-  if (chosen->guidance) sampler["guidance"] = *chosen->guidance;
   sampler["settings"].update(chosen->settings);
 }
 
-Json ManifestBuilder::sampler_of(const Cell& cell, const MethodSpec& spec) const {
-  Json sampler{{"scheduler", spec.sampler.scheduler},
-               {"steps", spec.sampler.steps},
-               {"guidance", spec.sampler.guidance},
-               {"settings", spec.sampler.settings}};
+std::vector<PlannedSampler> ManifestBuilder::samplers_of(const Cell& cell, const MethodSpec& spec) const {
+  Json sampler{
+      {"scheduler", spec.sampler.scheduler}, {"steps", spec.sampler.steps}, {"settings", spec.sampler.settings}};
   const auto entry = std::ranges::find(study_.methods, cell.label, &StudyMethod::label);
   change_sampler(sampler, study_.sampler);
   change_sampler(sampler, entry->sampler);
-  return sampler;
+  std::vector<double> guidance{spec.sampler.guidance};
+  std::vector<std::optional<double>> rewards{spec.sampler.reward_guidance};
+  for (const auto* chosen : {&study_.sampler, &entry->sampler}) {
+    if (!*chosen) continue;
+    if (!(*chosen)->guidance.empty()) guidance = (*chosen)->guidance;
+    if (!(*chosen)->reward_guidance.empty()) rewards = (*chosen)->reward_guidance;
+  }
+  std::vector<PlannedSampler> all;
+  for (const double scale : guidance) {
+    for (const auto& reward : rewards) {
+      PlannedSampler one{.sampler = sampler};
+      one.sampler["guidance"] = scale;
+      if (reward) one.sampler["reward"] = *reward;
+      if (guidance.size() > 1) one.row["guidance"] = scale;
+      if (rewards.size() > 1) one.row["reward_guidance"] = reward ? Json(*reward) : Json("none");
+      all.push_back(std::move(one));
+    }
+  }
+  return all;
 }
 
 Json ManifestBuilder::checkpoints_of(const Cell& cell, std::int64_t total) const {
@@ -175,19 +193,21 @@ void ManifestBuilder::add_cell(const Cell& cell) {
     const std::string word = model.subject.at("class_word").get<std::string>();
     model.phrase = phrase_of(rule.text, cell.options, word);
     model.base_phrase = phrase_of(rule.base, cell.options, word);
-    model.sampler = sampler_of(cell, plugin.method);
     std::vector<std::int64_t> jobs;
     plan_training(model, cell, checkpoint.get<std::int64_t>(), jobs);
-    Json run{{"method", cell.label},
-             {"concept", cell.subject},
-             {"seed", cell.seed},
-             {"preset", cell.preset},
-             {"checkpoint", single ? Json() : checkpoint},
-             {"options", cell.chosen},
-             {"label", label_of(cell)},
-             {"row", row_of(cell)},
-             {"train_jobs", jobs}};
-    add_run(model, cell.subject, std::move(run));
+    for (PlannedSampler& sampling : samplers_of(cell, plugin.method)) {
+      model.sampler = std::move(sampling.sampler);
+      Json run{{"method", cell.label},
+               {"concept", cell.subject},
+               {"seed", cell.seed},
+               {"preset", cell.preset},
+               {"checkpoint", single ? Json() : checkpoint},
+               {"options", cell.chosen},
+               {"label", label_of(cell, sampling.row)},
+               {"row", row_of(cell, sampling.row)},
+               {"train_jobs", jobs}};
+      add_run(model, cell.subject, std::move(run));
+    }
   }
 }
 
@@ -245,17 +265,32 @@ void ManifestBuilder::add_anchors(const std::string& base) {
       model.phrase = model.base_phrase = with_class ? model.subject.at("class_word").get<std::string>() : "";
       const std::string label =
           (with_class ? "class word (" : "prompt only (") + fs::path(base).filename().string() + ")";
-      add_run(model, entry.name,
-              {{"method", model.method},
-               {"concept", entry.name},
-               {"seed", Json()},
-               {"preset", ""},
-               {"checkpoint", Json()},
-               {"options", Json::object()},
-               {"label", label},
-               {"row", {{"method", model.method}}},
-               {"train_jobs", Json::array()}});
+      add_anchor(model, entry.name, label);
     }
+  }
+}
+
+/// Once for each guidance of the common sampler. Reward guidance of a bare model is plain guidance.
+void ManifestBuilder::add_anchor(PlannedModel& model, const std::string& subject, const std::string& label) {
+  const auto chosen = study_.sampler ? study_.sampler->guidance : std::vector<double>{};
+  for (std::size_t i = 0; i < std::max<std::size_t>(1, chosen.size()); ++i) {
+    Json row{{"method", model.method}};
+    std::string name = label;
+    if (!chosen.empty()) model.guidance = chosen[i];
+    if (chosen.size() > 1) {
+      row["guidance"] = chosen[i];
+      name += fmt::format(" guidance={}", Json(chosen[i]).dump());
+    }
+    add_run(model, subject,
+            {{"method", model.method},
+             {"concept", subject},
+             {"seed", Json()},
+             {"preset", ""},
+             {"checkpoint", Json()},
+             {"options", Json::object()},
+             {"label", name},
+             {"row", row},
+             {"train_jobs", Json::array()}});
   }
 }
 

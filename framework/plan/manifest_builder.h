@@ -29,7 +29,14 @@ struct PlannedModel {
   Json numerics;                   ///< of the stage that made it
   std::int64_t train_job = -1;
   std::string phrase, base_phrase;
-  Json sampler;  ///< null: the protocol's
+  Json sampler;                    ///< null: the protocol's
+  std::optional<double> guidance;  ///< instead of the protocol's sampler's
+};
+
+/// One way in which a cell's pictures are sampled.
+struct PlannedSampler {
+  Json sampler;               ///< scheduler, steps, guidance, reward (where there is one), settings
+  Json row = Json::object();  ///< what tells it from the cell's others: guidance, reward_guidance
 };
 
 /// Builds a manifest run by run. Jobs that several runs share are made once.
@@ -62,8 +69,10 @@ class ManifestBuilder {
   /// Throws Error with the place of the method's base where it cannot be used.
   [[nodiscard]] const PlannedBase& base_of(const StudyMethod& method) const;
   [[nodiscard]] Json checkpoints_of(const Cell& cell, std::int64_t total) const;
-  [[nodiscard]] Json sampler_of(const Cell& cell, const MethodSpec& spec) const;
-  /// What is chosen replaces; another scheduler loses the settings of the one before.
+  /// All ways in which the cell's pictures are sampled: one for each pair of guidance and reward guidance.
+  [[nodiscard]] std::vector<PlannedSampler> samplers_of(const Cell& cell, const MethodSpec& spec) const;
+  void add_anchor(PlannedModel& model, const std::string& subject, const std::string& label);
+  /// What is chosen replaces, the scales of guidance excepted; another scheduler loses the settings of the one before.
   static void change_sampler(Json& sampler, const std::optional<StudySampler>& chosen);
   [[nodiscard]] Json protocol_settings(const StudyEvaluation& evaluation);
   [[nodiscard]] const ProtocolSpec& protocol(const std::string& id);

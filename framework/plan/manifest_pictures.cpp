@@ -108,6 +108,7 @@ void ManifestBuilder::evaluate(const PlannedModel& model, const std::string& sub
   in.batch = pictures.at("batch").get<std::int64_t>();
   in.numerics_class = numerics_class_;
   if (model.sampler.is_null()) change_sampler(in.sampler, study_.sampler);  // a common one holds for the anchors too
+  if (model.guidance) in.sampler["guidance"] = *model.guidance;
 
   Json content = common_job(model);
   content["artifact"] = in.artifact;

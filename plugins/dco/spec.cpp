@@ -159,6 +159,7 @@ MethodSpec make_spec() {
   spec.sampler = {.scheduler = "euler",
                   .steps = 50,
                   .guidance = 7.5,
+                  .reward_guidance = 3.0,
                   .settings = {{"timestep_spacing", "leading"}, {"steps_offset", 1}}};
   spec.arguments = published_arguments();
   return spec;

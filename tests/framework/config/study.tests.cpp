@@ -154,7 +154,7 @@ TEST_CASE("the parts of a study arrive as they were written", "[config][study]")
   CHECK(study.evaluate[1].images == 8);
   CHECK(study.evaluate[1].overrides == Json({{"resize", "antialias"}}));
   CHECK(study.encoders.at("clip") == "~/models/clip");
-  CHECK(study.sampler->guidance == 5.0);
+  CHECK(study.sampler->guidance == std::vector{5.0});
   CHECK_FALSE(study.sampler->steps.has_value());
   CHECK(study.methods[2].sampler->steps == 30);
   CHECK(study.methods[3].images == "out/neti/{concept}/{prompt}/{k}.png");
@@ -322,4 +322,44 @@ TEST_CASE("a fault's line survives in the one error", "[config][yaml]") {
           std::vector<std::string>{"f.yaml:3:1: a; do d", "f.yaml:9:2: b; expected c", "--set x: z"});
     CHECK_THAT(error.what(), Contains("f.yaml: 3 faults") && !Contains("\n"));
   }
+}
+
+TEST_CASE("guidance and reward guidance are a number or a list of them; null is no reward guidance",
+          "[config][study]") {
+  const std::string head = "study: t\nconcepts: {set: small}\nmethods: {dco: {base: sdxl}}\nsampler: ";
+  const auto sampler = [&](const std::string& text) {
+    return *read_study(head + text + "\n", "study.yaml", {}, tests::known()).sampler;
+  };
+  CHECK(sampler("{guidance: [5, 7.5]}").guidance == std::vector{5.0, 7.5});
+  const auto rewards = sampler("{reward_guidance: [null, 0, 3]}").reward_guidance;
+  REQUIRE(rewards.size() == 3);
+  CHECK_FALSE(rewards[0].has_value());
+  CHECK(rewards[1] == 0.0);
+  CHECK(sampler("{reward_guidance: null}").reward_guidance.size() == 1);
+  CHECK(sampler("{steps: 3}").reward_guidance.empty());
+  const auto fault = [&](const std::string& text) -> std::string {
+    try {
+      static_cast<void>(sampler(text));
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  CHECK_THAT(fault("{reward_guidance: [3, 3.0]}"),
+             Catch::Contains("5:") || Catch::Contains("sampler.reward_guidance: 3 twice"));
+  CHECK_THAT(fault("{reward_guidance: []}"), Catch::Contains("sampler.reward_guidance: an empty list"));
+  CHECK_THAT(fault("{guidance: [null]}"), Catch::Contains("sampler.guidance"));
+  CHECK_THAT(fault("{reward_guidance: -1}"), Catch::Contains("sampler.reward_guidance"));
+}
+
+TEST_CASE("a table may have the guidance that a sampler sweeps as an axis, and no other", "[config][study]") {
+  const auto tables = [](const std::string& sampler, const std::string& axis) {
+    return read_study("study: t\nconcepts: {set: small}\nmethods: {dco: {base: sdxl}}\nsampler: " + sampler +
+                          "\ntables: {curve: {rows: [method, " + axis + "], columns: [seconds]}}\n",
+                      "study.yaml", {}, tests::known())
+        .tables.size();
+  };
+  CHECK(tables("{reward_guidance: [0, 3]}", "reward_guidance") == 1);
+  CHECK_THROWS_AS(tables("{reward_guidance: 3}", "reward_guidance"), Error);
+  CHECK_THROWS_AS(tables("{reward_guidance: [0, 3]}", "guidance"), Error);
 }

@@ -411,3 +411,55 @@ TEST_CASE("bench", "[.bench]") {
                                << std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count()
                                << " s, bytes " << manifest.dump().size());
 }
+
+TEST_CASE("several scales of guidance are sampled and scored apart, and trained once", "[plan][manifest]") {
+  StudyWorld world;
+  const auto plain = world.plan(kScored);
+  const auto planned = [&](const std::string& sampler) {
+    auto manifest = world.plan(kScored + "sampler: " + sampler + "\n");
+    check_consistent(manifest);
+    return manifest;
+  };
+  const auto swept = planned("{guidance: 7.5, reward_guidance: [null, 0, 3, 7.5]}");
+  CHECK(jobs(swept, "train") == [&] {
+    auto train = jobs(planned("{guidance: 7.5}"), "train");
+    for (auto& job : train) job["runs"] = jobs(swept, "train")[0]["runs"];
+    return train;
+  }());
+  CHECK(plan_counts(swept, nullptr)["train"] == plan_counts(plain, nullptr)["train"]);
+  CHECK(swept["runs"].size() == 4 + 2);  // and the anchors, which no reward guides
+  CHECK(jobs(swept, "sample").size() == 4 + 2);
+  CHECK(jobs(swept, "score").size() == 4 + 2);
+  CHECK(swept["runs"][0]["label"] == "textreg reward_guidance=none");
+  CHECK(swept["runs"][2]["label"] == "textreg reward_guidance=3.0");
+  CHECK(swept["runs"][2]["row"] == Json{{"method", "textreg"}, {"reward_guidance", 3.0}});
+  // Without a reward the picture's key is what it always was; a reward of 0 is another sampler.
+  const auto sample = jobs(swept, "sample");
+  CHECK(sample[0]["outputs"] == jobs(planned("{guidance: 7.5}"), "sample")[0]["outputs"]);
+  CHECK_FALSE(sample[0]["job"]["sampler"].contains("reward"));
+  CHECK(sample[1]["job"]["sampler"]["reward"] == 0.0);
+  CHECK(sample[0]["outputs"][0]["key"] != sample[1]["outputs"][0]["key"]);
+
+  const auto pairs = planned("{guidance: [3, 7.5], reward_guidance: [0, 3]}");
+  CHECK(pairs["runs"].size() == 4 + 2 * 2);
+  CHECK(pairs["runs"][3]["label"] == "textreg guidance=7.5 reward_guidance=3.0");
+  CHECK(jobs(pairs, "train").size() == 2);
+  const auto one = planned("{reward_guidance: 3}");
+  CHECK(one["runs"][0]["label"] == "textreg");
+  CHECK(jobs(one, "sample")[0]["job"]["sampler"]["reward"] == 3.0);
+}
+
+TEST_CASE("a method's published reward guidance holds until a study says otherwise", "[plan][manifest]") {
+  StudyWorld world;
+  auto spec = two_stages();
+  spec.sampler.reward_guidance = 3.0;
+  world.install(spec);
+  const auto reward = [&](const std::string& more) {
+    const auto sampler = jobs(world.plan(kScored + more), "sample")[0]["job"]["sampler"];
+    return sampler.value("reward", Json());
+  };
+  CHECK(reward("") == 3.0);
+  CHECK(reward("sampler: {steps: 5}\n") == 3.0);
+  CHECK(reward("sampler: {reward_guidance: 1}\n") == 1.0);
+  CHECK(reward("sampler: {reward_guidance: null}\n").is_null());
+}

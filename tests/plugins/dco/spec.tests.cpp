@@ -135,6 +135,7 @@ TEST_CASE("DCO's pictures are sampled with Euler: 50 steps from 981, sigmas and 
           "[dco][spec]") {
   const auto sampler = dco::make_spec().sampler;
   CHECK(sampler.guidance == 7.5);
+  CHECK(sampler.reward_guidance == 3.0);
   Json config = sampler.settings;
   config.update({{"beta_start", 0.00085}, {"beta_end", 0.012}, {"beta_schedule", "scaled_linear"}});
   const auto scheduler = make_scheduler(sampler.scheduler, config);
