@@ -3,6 +3,8 @@
 #include <ATen/ops/group_norm.h>
 #include <ATen/ops/layer_norm.h>
 
+#include "framework/models/group_norm.h"
+
 namespace atelier {
 
 GroupNorm::GroupNorm(const Scope& scope, std::int64_t groups, std::int64_t channels, double eps)
@@ -12,6 +14,9 @@ GroupNorm::GroupNorm(const Scope& scope, std::int64_t groups, std::int64_t chann
 }
 
 Tensor GroupNorm::forward(const Tensor& x) const {
+  if (group_norm::supports(x)) {
+    return group_norm::normalise(x, groups_, weight.to(at::kFloat), bias.to(at::kFloat), eps_);
+  }
   return at::group_norm(x, groups_, weight.to(x.scalar_type()), bias.to(x.scalar_type()), eps_);
 }
 

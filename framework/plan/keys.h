@@ -11,7 +11,7 @@
 namespace atelier {
 
 /// Raised when the framework's own part of the results changes (loop, sampling, scoring): every key holds it.
-inline constexpr int kFrameworkNumerics = 1;
+inline constexpr int kFrameworkNumerics = 2;
 
 /// What a training stage's results depend on, apart from the step.
 struct TrainIngredients {

@@ -2,6 +2,7 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/allclose.h>
 #include <ATen/ops/conv2d.h>
+#include <ATen/ops/group_norm.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/ones.h>
@@ -162,4 +163,40 @@ TEST_CASE("recomputed activations give the same gradients, also for parameters i
   w.mutable_grad().zero_();
   activation_checkpoint(f, x.detach(), condition.detach()).sum().backward();
   CHECK(at::allclose(w.grad(), gw));
+}
+
+TEST_CASE("GroupNorm of channels-last pictures equals ATen's in float64, with its gradients", "[models][norms]") {
+  // channels that fill no block and groups that cross one; a mean far from zero, where sums of squares would cancel
+  const auto [channels, groups, height, width] =
+      GENERATE(std::tuple{96, 32, 5, 7}, std::tuple{36, 4, 9, 9}, std::tuple{192, 32, 8, 8}, std::tuple{130, 2, 1, 3});
+  CAPTURE(channels, groups, height, width);
+  Registry registry;
+  const Tensor weight = random({channels}, 1), bias = random({channels}, 2);
+  const auto layer = make<GroupNorm>(registry, {{"weight", weight}, {"bias", bias}}, groups, channels, 1e-5);
+  layer->weight.requires_grad_();
+  layer->bias.requires_grad_();
+  const Tensor values = random({3, channels, height, width}, 3) + 30.0;
+  Tensor x = values.contiguous(at::MemoryFormat::ChannelsLast).requires_grad_();
+  const Tensor factors = random(values.sizes(), 4);
+  const Tensor y = layer->forward(x);
+  (y * factors).sum().backward();
+
+  Tensor wide_x = values.to(at::kDouble).requires_grad_(),
+         wide_weight = weight.detach().to(at::kDouble).requires_grad_(),
+         wide_bias = bias.detach().to(at::kDouble).requires_grad_();
+  const Tensor expected = at::group_norm(wide_x, groups, wide_weight, wide_bias, 1e-5);
+  (expected * factors.to(at::kDouble)).sum().backward();
+  CHECK(y.is_contiguous(at::MemoryFormat::ChannelsLast));
+  CHECK(max_error_over_rms(y.detach(), expected.detach()) < 1e-5);  // x itself has only 7 digits, 30 of them one
+  CHECK(max_error_over_rms(x.grad(), wide_x.grad()) < 1e-5);
+  CHECK(max_error_over_rms(layer->weight.grad(), wide_weight.grad()) < 1e-5);
+  CHECK(max_error_over_rms(layer->bias.grad(), wide_bias.grad()) < 1e-5);
+
+  const at::NoGradGuard no_grad;
+  CHECK(layer->forward(x.slice(0, 1, 2)).equal(y.slice(0, 1, 2)));  // a picture's result is its own
+  const Tensor half = layer->forward(x.detach().to(at::kBFloat16));
+  const Tensor rounded =
+      at::group_norm(x.detach().to(at::kBFloat16).to(at::kDouble), groups, wide_weight, wide_bias, 1e-5);
+  CHECK(half.scalar_type() == at::kBFloat16);
+  CHECK(max_error_over_rms(half, rounded) < 2e-2);
 }
