@@ -41,8 +41,9 @@ void print_failures(const ExecuteResult& result) {
 
 int execute_manifest(const Json& manifest, const Store& store, bool json) {
   record_manifest(manifest, store);
-  RunObserver observer(json);
-  const ExecuteResult result = execute(manifest, store, worker_path(), observer);
+  const auto slots = manifest.at("placement").at("slots").get<std::size_t>();
+  RunObserver observer(json, slots > 1);
+  const ExecuteResult result = execute(manifest, store, worker_path(), observer, slots);
   const std::string study = manifest.at("study").get<std::string>();
   if (json) {
     fmt::print("{}\n", Json{{"event", "end"},

@@ -27,6 +27,8 @@ std::string placement_text(const Json& placement) {
   if (const auto threads = placement.at("threads").get<std::int64_t>(); device == "cpu") {
     text += fmt::format(", {} thread{}", threads, threads == 1 ? "" : "s");
   }
+  if (const auto slots = placement.at("slots").get<std::int64_t>(); slots > 1)
+    text += fmt::format(", {} workers", slots);
   return text;
 }
 

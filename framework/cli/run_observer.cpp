@@ -31,6 +31,11 @@ std::string job_title(const Json& job) {
   return title;
 }
 
+std::string RunObserver::take_title(std::int64_t job) {
+  const auto found = titles_.extract(job);
+  return found.empty() ? std::string() : found.mapped();
+}
+
 void RunObserver::print(const char* event, const Json& job, Json more) const {
   more["event"] = event;
   more["job"] = job.at("id");
@@ -41,9 +46,11 @@ void RunObserver::print(const char* event, const Json& job, Json more) const {
 }
 
 void RunObserver::started(const Json& job, std::size_t number, std::size_t total) {
-  title_ = fmt::format("[{}/{}] {}", number, total, job_title(job));
+  std::string& title = titles_[job.at("id").get<std::int64_t>()];
+  title = fmt::format("[{}/{}] {}", number, total, job_title(job));
   progress_.reset();
   done_ = 0;
+  if (several_ && !json_) fmt::print(stderr, "{}\n", title);
   if (json_) print("started", job, {{"number", number}, {"total", total}});
 }
 
@@ -52,11 +59,12 @@ void RunObserver::progressed(const Json& job, const Json& event) {
     print("progress", job, event);
     return;
   }
+  if (several_) return;
   const auto total = event.value("total", std::size_t{0});
   const auto done = event.value("done", std::size_t{0});
   if (total == 0) return;
   if (!progress_ || done < done_) {
-    progress_ = std::make_unique<Progress>(title_, total);
+    progress_ = std::make_unique<Progress>(titles_[job.at("id").get<std::int64_t>()], total);
     done_ = 0;
   }
   if (done > done_) progress_->advance(done - done_);
@@ -68,7 +76,7 @@ void RunObserver::finished(const Json& job, const Json& event) {
   if (json_) {
     print("finished", job, event);
   } else {
-    fmt::print(stderr, "{}: {:.1f} s\n", title_, event.value("seconds", 0.0));
+    fmt::print(stderr, "{}: {:.1f} s\n", take_title(job.at("id").get<std::int64_t>()), event.value("seconds", 0.0));
   }
 }
 
@@ -84,7 +92,7 @@ void RunObserver::failed(const JobFailure& failure) {
                            .dump(-1, ' ', false, Json::error_handler_t::replace));
     std::fflush(stdout);
   } else {
-    fmt::print(stderr, "{}: failed ({}): {}\n", title_, failure.failure, failure.text);
+    fmt::print(stderr, "{}: failed ({}): {}\n", take_title(failure.job), failure.failure, failure.text);
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
-#include <chrono>
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -9,11 +10,12 @@
 
 namespace atelier::cli {
 
-/// What `run` and `train` show while they work: one bar a job on a terminal, plain lines otherwise; with `json` one
-/// object an event on standard output.
+/// What `run` and `train` show while they work: one bar a job on a terminal, plain lines otherwise and where `several`
+/// jobs are done at a time (a line when one begins and one when it ends); with `json` one object an event on standard
+/// output.
 class RunObserver final : public ExecuteObserver {
  public:
-  explicit RunObserver(bool json) : json_(json) {}
+  RunObserver(bool json, bool several) : json_(json), several_(several) {}
 
   void started(const Json& job, std::size_t number, std::size_t total) override;
   void progressed(const Json& job, const Json& event) override;
@@ -21,10 +23,11 @@ class RunObserver final : public ExecuteObserver {
   void failed(const JobFailure& failure) override;
 
  private:
+  [[nodiscard]] std::string take_title(std::int64_t job);
   void print(const char* event, const Json& job, Json more) const;
 
-  bool json_;
-  std::string title_;
+  bool json_, several_;
+  std::map<std::int64_t, std::string> titles_;  // of the jobs that run
   std::unique_ptr<Progress> progress_;
   std::size_t done_ = 0;
 };

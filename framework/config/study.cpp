@@ -140,7 +140,7 @@ class StudyReader {
   void read_placement() {
     const auto* node = map_.get("placement");
     if (node == nullptr) return;
-    const YamlMap map(*node, "placement", {"device", "dtype", "threads"}, faults_);
+    const YamlMap map(*node, "placement", {"device", "dtype", "threads", "slots"}, faults_);
     if (const auto* device = map.get("device")) {
       if (auto text = yaml_text(*device, "placement.device", faults_)) {
         if (!is_device(*text)) {
@@ -159,6 +159,9 @@ class StudyReader {
     }
     if (const auto* threads = map.get("threads")) {
       study_.placement.threads = yaml_integer(*threads, "placement.threads", 0, 1024, faults_).value_or(0);
+    }
+    if (const auto* slots = map.get("slots")) {
+      study_.placement.slots = yaml_integer(*slots, "placement.slots", 1, 256, faults_).value_or(1);
     }
   }
 

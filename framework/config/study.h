@@ -92,6 +92,7 @@ struct StudyPlacement {
   std::string device = "auto";  ///< auto, cpu, cuda, cuda:0,1
   std::string dtype = "float32";
   std::int64_t threads = 0;  ///< for each worker; 0: the machine's cores shared among the slots
+  std::int64_t slots = 1;    ///< workers at a time: in no key
 };
 
 struct StudyPreview {

@@ -23,8 +23,10 @@ class Resolver {
     if (!out.contains("sampler")) out["sampler"] = "published";
     out["sample_seed"] = study_.sample_seed;
     out["keep"] = study_.keep;
-    out["placement"] = {
-        {"device", study_.placement.device}, {"dtype", study_.placement.dtype}, {"threads", study_.placement.threads}};
+    out["placement"] = {{"device", study_.placement.device},
+                        {"dtype", study_.placement.dtype},
+                        {"threads", study_.placement.threads},
+                        {"slots", study_.placement.slots}};
     out["snapshot"] = {{"every_steps", study_.snapshot.every_steps}, {"every_seconds", study_.snapshot.every_seconds}};
     if (study_.preview) out["preview"] = {{"every", study_.preview->every}, {"prompts", study_.preview->prompts}};
     out["fixed_loss"] = study_.fixed_loss;

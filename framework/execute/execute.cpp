@@ -42,29 +42,40 @@ std::string error_text(const Json& event) {
   return found->value("text", "no reason given");
 }
 
+/// A place for one job at a time, with the worker that stays there.
+struct Slot {
+  std::unique_ptr<WorkerProcess> worker;
+  const Json* job = nullptr;  ///< null: idle
+  std::string attempt;
+  std::string base;  ///< that the worker holds
+};
+
 class Execution {
  public:
-  Execution(const Json& manifest, const Store& store, const std::filesystem::path& program, ExecuteObserver& observer)
+  Execution(const Json& manifest, const Store& store, const std::filesystem::path& program, std::size_t slots,
+            ExecuteObserver& observer)
       : manifest_(manifest),
         store_(store),
         program_(program),
         observer_(observer),
         spool_(store),
         queue_(queue_of(manifest, store, result_.skipped)),
-        total_(queue_.waiting()) {}
+        total_(queue_.waiting()),
+        slots_(std::max<std::size_t>(slots, 1)) {}
 
   ExecuteResult run();
 
  private:
-  void do_job(const Json& job);
-  /// Sends the job to a worker, a new one where there is none.
-  void send(const Json& job, const std::string& attempt);
-  /// Handles events until the job ends. False when the worker is gone.
-  bool follow(const Json& job);
-  bool handle(const Json& job, const Json& event);
+  [[nodiscard]] bool stopping() const { return guard_.requested() || result_.interrupted; }
+  /// Gives ready jobs to idle slots. False when no slot works.
+  bool fill_slots();
+  void start(Slot& slot, std::int64_t id);
+  void wait_for_events();
+  /// Handles what the slot's worker has said.
+  void follow(Slot& slot);
+  void handle(Slot& slot, const Json& event);
   void record_failure(const Json& job, std::string failure, std::string text);
-  void worker_died(const Json& job, const std::string& attempt);
-  void stop_worker();
+  void worker_died(Slot& slot);
 
   const Json& manifest_;
   const Store& store_;
@@ -75,67 +86,95 @@ class Execution {
   ExecuteResult result_;
   JobQueue queue_;
   std::size_t total_, number_ = 0;
-  std::unique_ptr<WorkerProcess> worker_;
+  std::vector<Slot> slots_;
 };
 
 ExecuteResult Execution::run() {
-  while (!guard_.requested() && !result_.interrupted) {
-    const auto id = queue_.take();
-    if (!id) break;
-    do_job(manifest_.at("jobs").at(static_cast<std::size_t>(*id)));
+  while (fill_slots()) {
+    wait_for_events();
+    for (Slot& slot : slots_) {
+      if (slot.job != nullptr) follow(slot);
+    }
   }
   if (guard_.requested()) result_.interrupted = true;
-  stop_worker();
+  for (Slot& slot : slots_) {  // all of them save at the same time
+    if (slot.worker) slot.worker->close_input();
+  }
+  slots_.clear();
   result_.blocked = queue_.blocked().size();
   return result_;
 }
 
-void Execution::do_job(const Json& job) {
-  const std::string attempt = fmt::format("{}-{}", spool_.name(), ++number_);
-  observer_.started(job, number_, total_);
-  send(job, attempt);
-  if (!follow(job)) worker_died(job, attempt);
+bool Execution::fill_slots() {
+  bool busy = false;
+  for (Slot& slot : slots_) {
+    if (slot.job == nullptr && !stopping()) {
+      if (const auto id = queue_.take(slot.base)) start(slot, *id);
+    }
+    busy = busy || slot.job != nullptr;
+  }
+  return busy;
 }
 
-void Execution::send(const Json& job, const std::string& attempt) {
+void Execution::start(Slot& slot, std::int64_t id) {
+  const Json& job = manifest_.at("jobs").at(static_cast<std::size_t>(id));
+  slot.job = &job;
+  slot.base = job.value("base", "");
+  slot.attempt = fmt::format("{}-{}", spool_.name(), ++number_);
+  observer_.started(job, number_, total_);
   Json line = job.at("job");
   line["job"] = job.at("kind");
   line["id"] = job.at("id");
   line["outputs"] = job.at("outputs");
   line["store"] = store_.root().string();
-  line["attempt"] = attempt;
-  if (worker_ && worker_->send(line)) return;
-  worker_ = std::make_unique<WorkerProcess>(program_, guard_);
-  (void)worker_->send(line);  // a worker that died at once is noticed by its end
+  line["attempt"] = slot.attempt;
+  if (slot.worker && slot.worker->send(line)) return;
+  slot.worker = std::make_unique<WorkerProcess>(program_, guard_);
+  (void)slot.worker->send(line);  // a worker that died at once is noticed by its end
 }
 
-bool Execution::follow(const Json& job) {
-  for (;;) {
-    if (guard_.requested()) worker_->close_input();
-    const auto event = worker_->next_event(guard_, kTick);
-    if (event && handle(job, *event)) return true;
-    if (!event && worker_->at_end()) return false;
+void Execution::wait_for_events() {
+  std::vector<int> descriptors;
+  for (Slot& slot : slots_) {
+    if (slot.job == nullptr) continue;
+    if (stopping()) slot.worker->close_input();
+    descriptors.push_back(slot.worker->descriptor());
+  }
+  (void)guard_.wait(descriptors, kTick);
+}
+
+void Execution::follow(Slot& slot) {
+  while (slot.job != nullptr) {
+    const auto event = slot.worker->next_event(guard_, 0);
+    if (event) {
+      handle(slot, *event);
+    } else if (slot.worker->at_end()) {
+      worker_died(slot);
+    } else {
+      return;
+    }
   }
 }
 
-/// True when the event ends the job.
-bool Execution::handle(const Json& job, const Json& event) {
+/// An event that ends the job leaves the slot idle.
+void Execution::handle(Slot& slot, const Json& event) {
+  const Json& job = *slot.job;
   const std::string kind = event.value("event", "");
   if (kind == "progress") observer_.progressed(job, event);
   if (kind == "finished") {
     ++result_.done;
     queue_.done(job.at("id").get<std::int64_t>());
     observer_.finished(job, event);
-    return true;
+    slot.job = nullptr;
   }
-  if (kind != "failed") return false;
+  if (kind != "failed") return;
   const std::string failure = event.value("class", "method");
   if (failure == "interrupted") {
     result_.interrupted = true;
   } else {
     record_failure(job, failure, error_text(event));
   }
-  return true;
+  slot.job = nullptr;
 }
 
 void Execution::record_failure(const Json& job, std::string failure, std::string text) {
@@ -149,9 +188,11 @@ void Execution::record_failure(const Json& job, std::string failure, std::string
   result_.failures.push_back(std::move(entry));
 }
 
-void Execution::worker_died(const Json& job, const std::string& attempt) {
-  const WorkerEnd end = worker_->wait();
-  worker_.reset();
+void Execution::worker_died(Slot& slot) {
+  const Json& job = *slot.job;
+  const WorkerEnd end = slot.worker->wait();
+  slot.worker.reset();
+  slot.job = nullptr;
   if (guard_.requested()) {
     result_.interrupted = true;
     return;
@@ -161,7 +202,7 @@ void Execution::worker_died(const Json& job, const std::string& attempt) {
   // The worker may have died before its own record of the attempt: this one stands beside it.
   Json keys = Json::array();
   for (const Json& output : job.at("outputs")) keys.push_back(output.at("key"));
-  const std::string death = attempt + "-died";
+  const std::string death = slot.attempt + "-died";
   spool_.write(
       {{"type", "attempt"}, {"attempt", death}, {"job_keys", keys}, {"kind", job.at("kind")}, {"pid", ::getpid()}});
   spool_.write({{"type", "attempt_end"},
@@ -174,13 +215,6 @@ void Execution::worker_died(const Json& job, const std::string& attempt) {
   record_failure(job, "node", text);
 }
 
-void Execution::stop_worker() {
-  if (!worker_) return;
-  worker_->close_input();
-  (void)worker_->wait();
-  worker_.reset();
-}
-
 }  // namespace
 
 bool is_done(const Json& job, const Store& store) {
@@ -189,9 +223,9 @@ bool is_done(const Json& job, const Store& store) {
 }
 
 ExecuteResult execute(const Json& manifest, const Store& store, const std::filesystem::path& worker,
-                      ExecuteObserver& observer) {
+                      ExecuteObserver& observer, std::size_t slots) {
   const auto use = store.lock_for_use();  // what counts as done now must be there at the end
-  return Execution(manifest, store, worker, observer).run();
+  return Execution(manifest, store, worker, slots, observer).run();
 }
 
 }  // namespace atelier

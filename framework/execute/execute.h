@@ -39,13 +39,14 @@ class ExecuteObserver {
   virtual void failed(const JobFailure& failure) = 0;
 };
 
-/// Does what a manifest's jobs ask for that is not in the store yet, one after the other, in one worker process that
-/// keeps the base model. A failed job fails the runs that need it and no others; a worker that dies fails the job it
-/// was at and is started anew. SIGINT and SIGTERM let the worker save its training and end the call with `interrupted`.
+/// Does what a manifest's jobs ask for that is not in the store yet, `slots` of them at a time, each slot in a worker
+/// process that keeps the base model. A failed job fails the runs that need it and no others; a worker that dies fails
+/// the job it was at and is started anew. SIGINT and SIGTERM let the workers save their trainings and end the call with
+/// `interrupted`. Results do not depend on the number of slots.
 /// Holds the store's lock of use from before it looks what is there to its end, so that `gc` removes nothing meanwhile.
 /// `worker`: the program atelier-worker. Throws Error when no worker can be started at all.
 [[nodiscard]] ExecuteResult execute(const Json& manifest, const Store& store, const std::filesystem::path& worker,
-                                    ExecuteObserver& observer);
+                                    ExecuteObserver& observer, std::size_t slots = 1);
 
 /// Whether everything that a job makes is in the store.
 [[nodiscard]] bool is_done(const Json& job, const Store& store);

@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include <ctime>
+#include <vector>
 
 namespace atelier {
 namespace {
@@ -34,10 +35,11 @@ InterruptGuard::~InterruptGuard() {
 
 bool InterruptGuard::requested() const { return signalled != 0; }
 
-bool InterruptGuard::wait(int descriptor, int milliseconds) const {
-  pollfd entry{.fd = descriptor, .events = POLLIN, .revents = 0};
+bool InterruptGuard::wait(std::span<const int> descriptors, int milliseconds) const {
+  std::vector<pollfd> entries;
+  for (const int descriptor : descriptors) entries.push_back({.fd = descriptor, .events = POLLIN, .revents = 0});
   const timespec limit{.tv_sec = milliseconds / 1000, .tv_nsec = (milliseconds % 1000) * 1'000'000L};
-  return ::ppoll(&entry, 1, &limit, &outer_) > 0;
+  return ::ppoll(entries.data(), entries.size(), &limit, &outer_) > 0;
 }
 
 }  // namespace atelier

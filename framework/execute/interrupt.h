@@ -1,6 +1,7 @@
 #pragma once
 
 #include <csignal>
+#include <span>
 
 namespace atelier {
 
@@ -14,8 +15,8 @@ class InterruptGuard {
   InterruptGuard& operator=(const InterruptGuard&) = delete;
 
   [[nodiscard]] bool requested() const;
-  /// Until `descriptor` is readable (or at its end), a signal comes, or the time is over. True when readable.
-  [[nodiscard]] bool wait(int descriptor, int milliseconds) const;
+  /// Until one of the descriptors is readable (or at its end), a signal comes, or the time is over. True when readable.
+  [[nodiscard]] bool wait(std::span<const int> descriptors, int milliseconds) const;
   /// The signals as they were before: for child processes.
   [[nodiscard]] const sigset_t& outer_mask() const { return outer_; }
 

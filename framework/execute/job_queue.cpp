@@ -37,19 +37,18 @@ bool JobQueue::ready(const QueuedJob& job) const {
   return std::ranges::all_of(job.needs, [&](std::int64_t need) { return done_.contains(need); });
 }
 
-std::optional<std::int64_t> JobQueue::take() {
+std::optional<std::int64_t> JobQueue::take(const std::string& base) {
   const QueuedJob* best = nullptr;
   // Of the jobs that go on with a cell the latest in the plan, of those that begin one the first.
-  const auto rank = [this](const QueuedJob& job) {
+  const auto rank = [&base](const QueuedJob& job) {
     const bool goes_on = !job.needs.empty();
-    return std::tuple(job.base == base_, goes_on, goes_on ? job.id : -job.id);
+    return std::tuple(job.base == base, goes_on, goes_on ? job.id : -job.id);
   };
   for (const std::int64_t id : waiting_) {
     const QueuedJob& job = jobs_.at(id);
     if (ready(job) && (best == nullptr || rank(*best) < rank(job))) best = &job;
   }
   if (best == nullptr) return std::nullopt;
-  base_ = best->base;
   waiting_.erase(best->id);
   return best->id;
 }

@@ -16,15 +16,16 @@ struct QueuedJob {
   std::vector<std::int64_t> needs;  ///< jobs that have to be done before
 };
 
-/// The order of work. Of the jobs that are ready: those of the base that was used last, and among them the one whose
+/// The order of work. Of the jobs that are ready: those of the base that the slot holds, and among them the one whose
 /// cell is furthest (the latest in the plan whose needs are done), so that cells finish early.
 class JobQueue {
  public:
   /// Throws Error when needs are unknown or go round in a circle.
   explicit JobQueue(std::vector<QueuedJob> jobs);
 
-  /// The next ready job, or nullopt when none is ready now. It counts as running until done() or failed().
-  [[nodiscard]] std::optional<std::int64_t> take();
+  /// The next ready job for a slot that holds `base`, or nullopt when none is ready now. It counts as running until
+  /// done() or failed().
+  [[nodiscard]] std::optional<std::int64_t> take(const std::string& base);
   void done(std::int64_t id);
   /// Everything that needs this job, directly or not, is blocked.
   void failed(std::int64_t id);
@@ -38,7 +39,6 @@ class JobQueue {
 
   std::map<std::int64_t, QueuedJob> jobs_;
   std::set<std::int64_t> waiting_, done_, blocked_;
-  std::string base_;
 };
 
 }  // namespace atelier

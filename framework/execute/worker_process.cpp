@@ -100,7 +100,8 @@ std::optional<Json> WorkerProcess::take_line() {
 
 std::optional<Json> WorkerProcess::next_event(const InterruptGuard& guard, int milliseconds) {
   if (auto event = take_line()) return event;
-  if (at_end_ || !guard.wait(output_.get(), milliseconds)) return std::nullopt;
+  const int descriptor = output_.get();
+  if (at_end_ || !guard.wait({&descriptor, 1}, milliseconds)) return std::nullopt;
   std::array<char, 1 << 16> bytes{};
   const ssize_t count = ::read(output_.get(), bytes.data(), bytes.size());
   if (count < 0 && (errno == EINTR || errno == EAGAIN)) return std::nullopt;

@@ -35,6 +35,8 @@ class WorkerProcess {
   /// JSON is an Error: this worker is of another version.
   [[nodiscard]] std::optional<Json> next_event(const InterruptGuard& guard, int milliseconds);
   [[nodiscard]] bool at_end() const { return at_end_; }
+  /// Readable when next_event() has something to look at.
+  [[nodiscard]] int descriptor() const { return output_.get(); }
   /// No more jobs: the worker saves what it is doing and goes.
   void close_input() { input_.reset(); }
   [[nodiscard]] WorkerEnd wait();

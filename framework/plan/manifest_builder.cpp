@@ -45,7 +45,7 @@ Json row_of(const Cell& cell, const Json& sampling) {
 
 ManifestBuilder::ManifestBuilder(const Study& study, const PlanSources& sources) : study_(study), sources_(sources) {
   const auto& placement = study.placement;
-  threads_ = placement.threads == 0 ? sources.threads : placement.threads;
+  threads_ = placement.threads == 0 ? std::max<std::int64_t>(sources.threads / placement.slots, 1) : placement.threads;
   device_ = placement.device == "auto" ? sources.device : placement.device;
   device_ = device_.substr(0, device_.find(','));  // one worker works on one device
   const std::string kind = device_.substr(0, device_.find(':'));
@@ -82,7 +82,8 @@ Json ManifestBuilder::build() {
            {{"device", device_},
             {"asked", study_.placement.device},
             {"dtype", study_.placement.dtype},
-            {"threads", threads_}}},
+            {"threads", threads_},
+            {"slots", study_.placement.slots}}},
           {"runs", runs_},
           {"jobs", jobs_},
           {"protocols", protocols_},

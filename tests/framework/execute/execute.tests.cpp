@@ -134,6 +134,52 @@ TEST_CASE("An interrupt lets the worker save and ends the call", "[execute]") {
   CHECK(seen.events == std::vector<std::string>{"started 0 1/2"});
 }
 
+TEST_CASE("Several slots work at the same time, in the order that needs allow", "[execute]") {
+  const TemporaryFolder folder;
+  const auto store = Store::create_or_open(folder / "store");
+  Seen seen;
+  // 0 and 1 wait for each other's sign in the store's folder: one worker alone would never end
+  const auto meet = [&](int id, int other) {
+    Json each = job(id, {}, "meet");
+    each["job"]["own"] = (folder / std::to_string(id)).string();
+    each["job"]["other"] = (folder / std::to_string(other)).string();
+    return each;
+  };
+  const auto result =
+      execute(manifest({meet(0, 1), meet(1, 0), job(2, {0, 1})}), store, ATELIER_SCRIPTED_WORKER, seen, 2);
+  CHECK(result.done == 3);
+  REQUIRE(seen.events.size() == 6);
+  CHECK(seen.events[4] == "started 2 3/3");
+  CHECK(seen.events[5] == "finished 2");
+}
+
+TEST_CASE("A worker that is killed in one slot leaves the others alone", "[execute]") {
+  const TemporaryFolder folder;
+  const auto store = Store::create_or_open(folder / "store");
+  Seen seen;
+  const auto plan = manifest({job(0, {}, "die"), job(1, {}), job(2, {}), job(3, {0})});
+  const auto result = execute(plan, store, ATELIER_SCRIPTED_WORKER, seen, 3);
+  REQUIRE(result.failures.size() == 1);
+  CHECK(result.done == 2);
+  CHECK(result.blocked == 1);
+}
+
+TEST_CASE("An interrupt lets the workers of all slots save", "[execute]") {
+  const TemporaryFolder folder;
+  const auto store = Store::create_or_open(folder / "store");
+  Seen seen;
+  int lingering = 0;
+  seen.on_progress = [&] {
+    if (++lingering == 2) ::kill(::getpid(), SIGTERM);
+  };
+  const auto plan = manifest({job(0, {}, "linger"), job(1, {}, "linger"), job(2, {})});
+  const auto result = execute(plan, store, ATELIER_SCRIPTED_WORKER, seen, 2);
+  CHECK(result.interrupted);
+  CHECK(result.done == 0);
+  CHECK(result.failures.empty());
+  CHECK(seen.events == std::vector<std::string>{"started 0 1/3", "started 1 2/3"});
+}
+
 TEST_CASE("A worker program that is not there is an error that says what to do", "[execute]") {
   const TemporaryFolder folder;
   const auto store = Store::create_or_open(folder / "store");

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "framework/core/error.h"
@@ -7,10 +8,13 @@ using namespace atelier;
 
 namespace {
 
-std::vector<std::int64_t> order_of(JobQueue queue) {
+std::vector<std::int64_t> order_of(const std::vector<QueuedJob>& jobs) {
   std::vector<std::int64_t> order;
-  while (const auto id = queue.take()) {
+  JobQueue queue(jobs);
+  std::string base;
+  while (const auto id = queue.take(base)) {
     order.push_back(*id);
+    base = std::ranges::find(jobs, *id, &QueuedJob::id)->base;
     queue.done(*id);
   }
   return order;
@@ -20,24 +24,23 @@ std::vector<std::int64_t> order_of(JobQueue queue) {
 
 TEST_CASE("A cell is finished before the next one is begun", "[execute][queue]") {
   // two cells: train, sample, score each
-  const auto order =
-      order_of(JobQueue({{0, "b", {}}, {1, "b", {0}}, {2, "b", {1}}, {3, "b", {}}, {4, "b", {3}}, {5, "b", {4}}}));
+  const auto order = order_of({{0, "b", {}}, {1, "b", {0}}, {2, "b", {1}}, {3, "b", {}}, {4, "b", {3}}, {5, "b", {4}}});
   CHECK(order == std::vector<std::int64_t>{0, 1, 2, 3, 4, 5});
 }
 
 TEST_CASE("Jobs of one base model are done one after the other", "[execute][queue]") {
-  const auto order = order_of(JobQueue({{0, "x", {}}, {1, "y", {}}, {2, "x", {}}, {3, "y", {}}}));
+  const auto order = order_of({{0, "x", {}}, {1, "y", {}}, {2, "x", {}}, {3, "y", {}}});
   CHECK((order == std::vector<std::int64_t>{0, 2, 1, 3}));
 }
 
 TEST_CASE("What needs a failed job is blocked, and nothing else", "[execute][queue]") {
   JobQueue queue({{0, "b", {}}, {1, "b", {0}}, {2, "b", {1}}, {3, "b", {}}});
-  REQUIRE(queue.take() == 0);
+  REQUIRE(queue.take("b") == 0);
   queue.failed(0);
   CHECK(queue.blocked() == std::set<std::int64_t>{1, 2});
-  CHECK(queue.take() == 3);
+  CHECK(queue.take("b") == 3);
   queue.done(3);
-  CHECK_FALSE(queue.take().has_value());
+  CHECK_FALSE(queue.take("b").has_value());
   CHECK(queue.waiting() == 0);
 }
 

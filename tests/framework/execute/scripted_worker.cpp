@@ -1,6 +1,8 @@
 // Stands for atelier-worker: publishes what a job asks for, or does what its "act" says.
 #include <fmt/format.h>
 #include <csignal>
+#include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -43,6 +45,12 @@ bool act(const Json& job) {
     while (std::getline(std::cin, rest)) continue;
     say({{"event", "failed"}, {"job", id}, {"class", "interrupted"}});
     return false;
+  }
+  if (what == "meet") {  // until the other job has begun too
+    std::ofstream(job.at("own").get<std::string>()) << "here";
+    while (!std::filesystem::exists(job.at("other").get<std::string>())) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
   }
   publish(job);
   say({{"event", "finished"}, {"job", id}, {"seconds", 0.5}, {"skipped", Json::array()}});

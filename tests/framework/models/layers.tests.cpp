@@ -194,6 +194,9 @@ TEST_CASE("GroupNorm of channels-last pictures equals ATen's in float64, with it
 
   const at::NoGradGuard no_grad;
   CHECK(layer->forward(x.slice(0, 1, 2)).equal(y.slice(0, 1, 2)));  // a picture's result is its own
+  Tensor elsewhere = at::zeros({x.numel() + 3}).slice(0, 3).as_strided(x.sizes(), x.strides());  // off every alignment
+  elsewhere.copy_(x);
+  CHECK(layer->forward(elsewhere).equal(y));
   const Tensor half = layer->forward(x.detach().to(at::kBFloat16));
   const Tensor rounded =
       at::group_norm(x.detach().to(at::kBFloat16).to(at::kDouble), groups, wide_weight, wide_bias, 1e-5);

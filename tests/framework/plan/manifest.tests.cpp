@@ -310,6 +310,18 @@ TEST_CASE("a study's changes of a protocol reach its scoring and the keys", "[pl
   CHECK_THAT(message([&] { static_cast<void>(world.plan(study("resise: t-bicubic-aa"))); }), Contains("resize"));
 }
 
+TEST_CASE("the number of slots is in no key, and shares the cores where no threads are given",
+          "[plan][manifest][keys]") {
+  StudyWorld world;
+  const auto one = world.plan(kScored, {"placement={device: cpu, threads: 2}"});
+  const auto three = world.plan(kScored, {"placement={device: cpu, threads: 2, slots: 3}"});
+  CHECK(three["placement"]["slots"] == 3);
+  CHECK(keys(three) == keys(one));
+  const auto shared = world.plan(kScored, {"placement={device: cpu, slots: 3}"}, "cpu", 8);
+  CHECK(shared["placement"]["threads"] == 2);
+  CHECK(keys(shared) == keys(one));
+}
+
 TEST_CASE("on a GPU the number of threads is in no key, and a worker gets one device", "[plan][manifest][keys]") {
   StudyWorld world;
   const auto two = world.plan(kScored, {"placement={device: \"cuda:0,1\", threads: 2}"});
@@ -322,7 +334,8 @@ TEST_CASE("auto is the machine's device, and the resolved study is planned alike
           "[plan][manifest][keys]") {
   StudyWorld world;
   const auto cpu = world.plan(kScored), gpu = world.plan(kScored, {}, "cuda:0");
-  CHECK(cpu["placement"] == Json{{"device", "cpu"}, {"asked", "auto"}, {"dtype", "float32"}, {"threads", 1}});
+  CHECK(cpu["placement"] ==
+        Json{{"device", "cpu"}, {"asked", "auto"}, {"dtype", "float32"}, {"threads", 1}, {"slots", 1}});
   CHECK(gpu["placement"]["device"] == "cuda:0");
   CHECK(gpu["jobs"][0]["job"]["device"] == "cuda:0");
   CHECK(keys(gpu) == keys(world.plan(kScored, {"placement.device=cuda"})));
