@@ -80,6 +80,7 @@ class CellReader {
       const auto mean = mean_of(values);
       if (!mean) continue;
       cell.values.emplace_back(name, *mean);
+      cell.seeds.emplace_back(name, values);
       means.push_back(*mean);
     }
     cell.concepts = static_cast<std::int64_t>(means.size());

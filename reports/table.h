@@ -33,8 +33,9 @@ struct Cell {
   bool divergent = false;    ///< the same key once gave other bytes
   bool ambiguous = false;    ///< two scorings of a run fit the column, so that neither is shown
   std::int64_t dropped = 0;  ///< pictures or sets without this score
-  std::vector<std::pair<std::string, double>> values;  ///< by concept, in byte order
-  std::optional<Comparison> comparison;                ///< with the row `compare_to` that belongs to it
+  std::vector<std::pair<std::string, double>> values;              ///< by concept, in byte order
+  std::vector<std::pair<std::string, std::vector<double>>> seeds;  ///< the runs that these are means of
+  std::optional<Comparison> comparison;                            ///< with the row `compare_to` that belongs to it
 };
 
 struct TableRow {
@@ -55,6 +56,8 @@ struct Table {
 /// Reads everything from the index. Throws Error (usage) for a manifest, axis, column or row that is not there.
 [[nodiscard]] Table make_table(Index& index, const std::string& manifest, const TableRequest& request);
 
+/// Text as part of one line of Markdown: nothing in it ends a cell or a line.
+[[nodiscard]] std::string one_line_markdown(const std::string& text);
 /// Caption, table and notes. Marks: † failed, ‡ divergent, § pictures without a score, ¶ ambiguous.
 [[nodiscard]] std::string to_markdown(const Table& table);
 /// One line a row, RFC 4180 (lines end in CR LF), shortest numbers that read back as the same; empty: nothing is there.

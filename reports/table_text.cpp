@@ -50,23 +50,9 @@ std::string comparison_text(const Cell& cell) {
                      short_number(found.p_holm));
 }
 
-/// One line of Markdown: nothing in it ends a cell, a line, or begins markup of its own.
-std::string markdown(const std::string& text) {
-  std::string safe;
-  for (const char c : text) {
-    if (c == '\n' || c == '\r') {
-      safe += ' ';
-      continue;
-    }
-    if (c == '|' || c == '\\') safe += '\\';
-    safe += c;
-  }
-  return safe;
-}
-
 std::string markdown_row(const std::vector<std::string>& cells) {
   std::string line = "|";
-  for (const auto& cell : cells) line += " " + markdown(cell) + " |";
+  for (const auto& cell : cells) line += " " + one_line_markdown(cell) + " |";
   return line + "\n";
 }
 
@@ -130,9 +116,22 @@ Json json_of(const Cell& cell) {
 
 }  // namespace
 
+std::string one_line_markdown(const std::string& text) {
+  std::string safe;
+  for (const char c : text) {
+    if (c == '\n' || c == '\r') {
+      safe += ' ';
+      continue;
+    }
+    if (c == '|' || c == '\\') safe += '\\';
+    safe += c;
+  }
+  return safe;
+}
+
 std::string to_markdown(const Table& table) {
   std::string text;
-  for (const auto& sentence : table.caption) text += markdown(sentence) + "\n";
+  for (const auto& sentence : table.caption) text += one_line_markdown(sentence) + "\n";
   const auto heads = headings(table);
   text += "\n" + markdown_row(heads) + "|";
   for (std::size_t i = 0; i < heads.size(); ++i) text += i == 0 ? " --- |" : " ---: |";
@@ -145,7 +144,7 @@ std::string to_markdown(const Table& table) {
     }
     text += markdown_row(cells);
   }
-  for (const auto& note : table.notes) text += "\n" + markdown(note) + "\n";
+  for (const auto& note : table.notes) text += "\n" + one_line_markdown(note) + "\n";
   return text;
 }
 

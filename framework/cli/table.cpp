@@ -9,13 +9,14 @@
 #include "framework/core/error.h"
 #include "framework/core/text.h"
 #include "framework/store/queries.h"
+#include "reports/by_concept.h"
 #include "reports/table.h"
 
 namespace atelier::cli {
 namespace {
 
 struct TableOptions {
-  std::string study, store, as = "md", table, compare;
+  std::string study, store, as = "md", table, compare, by_concept;
   std::vector<std::string> rows, columns;
   bool losses = false;
 };
@@ -95,7 +96,9 @@ int print_table(const TableOptions& options) {
   const std::string manifest = current_manifest(*index, options.study);
   if (options.losses) return print_losses(*index, manifest);
   const reports::Table table = reports::make_table(*index, manifest, request_of(*index, manifest, options));
-  if (options.as == "csv") {
+  if (!options.by_concept.empty()) {
+    fmt::print("{}", reports::to_markdown(reports::by_concept(table, options.by_concept)));
+  } else if (options.as == "csv") {
     fmt::print("{}", reports::to_csv(table));
   } else if (options.as == "json") {
     fmt::print("{}", pretty_json(reports::to_json(table)));
@@ -121,6 +124,10 @@ void add_table(CLI::App& parent, Action& action) {
       ->allow_extra_args(false)
       ->type_name("COLUMN");
   app->add_option("--compare", options->compare, "row that the others are compared with")->type_name("ROW");
+  app->add_option(
+         "--by-concept", options->by_concept,
+         "instead: in how many concepts each row is above or below ROW by more than two standard errors over seeds")
+      ->type_name("ROW");
   app->add_flag("--losses", options->losses,
                 "instead: the loss on fixed pictures, timesteps and noise, before and after");
   add_store(*app, options->store);
