@@ -7,6 +7,7 @@
 #include "framework/methods/plugin_main.h"
 #include "framework/methods/trainable.h"
 #include "plugins/custom_diffusion/files.h"
+#include "plugins/custom_diffusion/foreign.h"
 #include "plugins/custom_diffusion/kv_stage.h"
 #include "plugins/custom_diffusion/spec.h"
 
@@ -37,6 +38,15 @@ class CustomDiffusion final : public Method {
   [[nodiscard]] std::map<std::string, TensorSet> files(const TrainedArtifact& artifact,
                                                        const ModuleNames& target) const override {
     return diffusers_files(artifact, target);
+  }
+
+  [[nodiscard]] std::map<std::string, std::string> other_files(const TrainedArtifact& artifact,
+                                                               const ModuleNames& target) const override {
+    return torch_files(artifact, target);
+  }
+
+  [[nodiscard]] std::optional<TrainedArtifact> read(const ForeignArtifact& artifact) const override {
+    return read_foreign(artifact);
   }
 };
 

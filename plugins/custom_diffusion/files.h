@@ -15,4 +15,9 @@ namespace atelier::custom_diffusion {
 [[nodiscard]] std::map<std::string, TensorSet> diffusers_files(const TrainedArtifact& artifact,
                                                                const ModuleNames& target);
 
+/// The same two as the program writes them by default or by --no_safe_serialization: torch.save's
+/// pytorch_custom_diffusion_weights.bin, with an empty dictionary for each self-attention, and `<placeholder>.bin`.
+[[nodiscard]] std::map<std::string, std::string> torch_files(const TrainedArtifact& artifact,
+                                                             const ModuleNames& target);
+
 }  // namespace atelier::custom_diffusion

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 
-#include "framework/core/error.h"
 #include "framework/formats/checkpoint.h"
 #include "framework/methods/diffusion_loss.h"
 #include "framework/methods/learned_token.h"
@@ -14,6 +13,7 @@
 #include "framework/models/base.h"
 #include "framework/models/clip_text.h"
 #include "framework/schedulers/noise_schedule.h"
+#include "plugins/dreambooth_lora/layers.h"
 
 namespace atelier::dreambooth_lora {
 namespace {
@@ -26,26 +26,6 @@ Tensor min_snr_weights(const Session& session, double gamma) {
   const Tensor weights = (gamma / noise.schedule.snr(timesteps)).clamp_max(1.0);
   const bool velocity = noise.prediction_type == PredictionType::v_prediction;
   return (velocity ? weights + 1.0 : weights).to(session.base().placement().device);
-}
-
-/// Layers of the components that `pattern` names whose names end so; of each end at least one.
-std::vector<std::string> layers_with(Session& session, const std::string& pattern,
-                                     const std::vector<std::string>& modules, const char* option) {
-  const auto all = session.layers(pattern, /*convolutions=*/true);
-  std::vector<std::string> found;
-  for (const auto& module : modules) {
-    const auto before = found.size();
-    std::copy_if(all.begin(), all.end(), std::back_inserter(found),
-                 [&](const std::string& layer) { return layer.ends_with("." + module); });
-    if (found.size() > before) continue;
-    throw Error({.where = option,
-                 .found = module + ", with which no layer's name ends",
-                 .expected = "ends of the base model's layer names, as to_q or ff.net.2"},
-                ErrorKind::usage);
-  }
-  std::sort(found.begin(), found.end());
-  found.erase(std::unique(found.begin(), found.end()), found.end());
-  return found;
 }
 
 /// What the layer's name begins with where nothing reads the layer: SDXL takes the states before its first text
@@ -94,7 +74,7 @@ ParamGroup LoRAStage::adapters(const char* name, const AdapterSettings& settings
 
 /// Updates without a gradient are left alone by PyTorch's optimizers: no decay either.
 void LoRAStage::add_text(std::vector<ParamGroup>& groups, const Start& start, Draws& draws) {
-  auto layers = layers_with(*session_, "text_encoder*", settings_.text.modules, "text_target_modules");
+  auto layers = ending_with(session_->layers("text_encoder*", true), settings_.text.modules, "text_target_modules");
   const auto prefix = unread_layers(*session_);
   const auto unread = std::stable_partition(layers.begin(), layers.end(), [&](const std::string& layer) {
     return prefix.empty() || !layer.starts_with(prefix);
@@ -123,8 +103,8 @@ std::vector<ParamGroup> LoRAStage::attach(Session& session, const Start& start, 
   if (settings_.snr_gamma) snr_weights_ = min_snr_weights(session, *settings_.snr_gamma);
   const auto& [unet, text] = std::tie(settings_.unet, settings_.text);
   std::vector<ParamGroup> groups;
-  groups.push_back(
-      adapters("unet", unet, layers_with(session, "unet.*", unet.modules, "target_modules"), start, draws));
+  groups.push_back(adapters("unet", unet, ending_with(session.layers("unet.*", true), unet.modules, "target_modules"),
+                            start, draws));
   if (!text.modules.empty()) add_text(groups, start, draws);
   if (settings_.token) groups.push_back(token(*settings_.token, start));
   if (groups.size() == 1) prompts_.emplace(session);
@@ -166,6 +146,7 @@ void LoRAStage::save(ArtifactWriter& writer) const {
   }
   for (const auto& [name, row] : rows_) writer.tensor(name, row);
   writer.note("instance_prompt", settings_.instance_prompt);
+  writer.note("phrase", settings_.phrase);
 }
 
 }  // namespace

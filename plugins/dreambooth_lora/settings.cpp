@@ -80,7 +80,8 @@ DataSpec data_of(const Options& options) {
 
 Settings Settings::read(const Options& options, const Concept& subject) {
   Settings settings;
-  settings.instance_prompt = filled(options.text("instance_prompt"), phrase_of(options, subject));
+  settings.phrase = phrase_of(options, subject);
+  settings.instance_prompt = filled(options.text("instance_prompt"), settings.phrase);
   if (options.flag("with_prior_preservation")) {
     settings.class_prompt = filled(options.text("class_prompt"), subject.class_word);
     settings.prior_weight = options.real("prior_loss_weight");

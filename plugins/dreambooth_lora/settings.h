@@ -22,6 +22,7 @@ struct TokenSettings {
 };
 
 struct Settings {
+  std::string phrase;           ///< what stands for the concept: "sks dog"
   std::string instance_prompt;  ///< complete: "a photo of sks dog"
   std::string class_prompt;     ///< "a photo of dog"; "" without prior preservation
   std::int64_t rank = 4;
