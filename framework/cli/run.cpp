@@ -39,6 +39,10 @@ void print_plan(const Json& manifest, const std::optional<Store>& store, bool wi
   fmt::print("to do: {} training jobs ({} steps), {} sampling jobs ({} images), {} scoring jobs\n",
              counts["train"]["jobs"].dump(), counts["train"]["steps"].dump(), counts["sample"]["jobs"].dump(),
              counts["sample"]["images"].dump(), counts["score"]["jobs"].dump());
+  if (const Json& drawn = counts["generate"]; drawn["jobs"] > 0) {
+    fmt::print("before training: {} jobs that draw images of a class ({} images)\n", drawn["jobs"].dump(),
+               drawn["images"].dump());
+  }
   fmt::print("on {}\n", placement_text(manifest.at("placement")));
   for (const Json& run : manifest.at("runs")) {
     fmt::print("  {}  {:<32} {:<16} seed {}{}\n", run.at("id").get<std::string>(), run.at("label").get<std::string>(),

@@ -21,6 +21,7 @@ std::string text_at(const Json& object, const char* key) {
 std::string job_title(const Json& job) {
   const Json& work = job.at("job");
   const std::string kind = job.at("kind").get<std::string>();
+  if (kind == "generate") return fmt::format("generate \"{}\"", text_at(work, "prompt"));
   std::string title = kind + " " + text_at(work, "method");
   if (kind == "train") title += "/" + text_at(work, "stage");
   if (const auto subject = work.find("concept"); subject != work.end() && subject->is_object()) {

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -19,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct TrainOptions {
-  std::string method, images, class_word, base, out, store, preset, device = "auto", dtype = "float32";
+  std::string method, images, class_word, class_images, base, out, store, preset, device = "auto", dtype = "float32";
   std::int64_t seed = 0, fixed_loss = 0;
   std::vector<std::string> settings;
   bool json = false;
@@ -34,6 +35,9 @@ class OneCell {
     YamlNode subject =
         map({entry("name", "concept", "--images"), entry("path", fs::absolute(options_.images).string(), "--images"),
              entry("class", options_.class_word, "--class")});
+    if (!options_.class_images.empty()) {
+      subject.entries.push_back(entry("class_images", fs::absolute(options_.class_images).string(), "--class-images"));
+    }
     subject.at = place("--images");
     YamlNode concepts = map({});
     concepts.kind = YamlNode::Kind::list;
@@ -109,11 +113,24 @@ void write_artifact(const Json& manifest, const Store& store, const TrainOptions
   }
 }
 
+/// A folder that nothing reads is a mistake.
+void check_class_images(const Json& manifest, const TrainOptions& options) {
+  const auto& jobs = manifest.at("jobs");
+  const auto reads = [](const Json& job) { return job.at("job").contains("class_photos"); };
+  if (options.class_images.empty() || std::any_of(jobs.begin(), jobs.end(), reads)) return;
+  throw Error({.where = "--class-images",
+               .found = "a folder that these options do not train on",
+               .expected = "a method with prior preservation, switched on",
+               .advice = "see `atelier plugins " + options.method + "`: --set with_prior_preservation=true"},
+              ErrorKind::usage);
+}
+
 int train(const TrainOptions& options) {
   check_output_folder("--out", options.out);
   // The name tells one training from another, so that `status` lists them apart.
   const std::string name = "train_" + sha256_hex(pretty_json(yaml_json(OneCell(options).study("")))).substr(0, 8);
   const Json manifest = plan_tree(OneCell(options).study(name), "train", fs::current_path());
+  check_class_images(manifest, options);
   const Store store = create_store(options.store);
   const int code = execute_manifest(manifest, store, options.json);
   if (code == 0) write_artifact(manifest, store, options);
@@ -130,6 +147,9 @@ void add_train(CLI::App& parent, Action& action) {
       ->type_name("METHOD");
   existing_folder(app->add_option("--images", options->images, "folder with the concept's photos")->required());
   app->add_option("--class", options->class_word, "class word: cat, backpack, …")->required()->type_name("WORD");
+  existing_folder(app->add_option("--class-images", options->class_images,
+                                  "folder with images of the class, for prior preservation (default: the base model "
+                                  "draws them where they are needed)"));
   app->add_option("--base", options->base, "base model: a folder, a file or a name")->required()->type_name("NAME");
   app->add_option("--preset", options->preset, "a preset of the method (default: its first)")->type_name("NAME");
   add_settings(*app, options->settings, "an option of the method: lora_rank=4, ut.learning_rate=1e-4");

@@ -23,6 +23,15 @@ struct ConditionalReads {
   std::vector<std::string> options;
 };
 
+/// How pictures are sampled.
+struct SamplerSpec {
+  std::string scheduler = "ddim";
+  std::int64_t steps = 50;
+  double guidance = 7.5;
+  std::optional<double> reward_guidance = {};  ///< scale of the reward guidance of Lee et al. 2024; unset: none
+  Json settings = Json::object();              ///< keys of the scheduler's config
+};
+
 /// One training stage as the planner sees it: plain data.
 struct StageSpec {
   std::string name;
@@ -35,6 +44,7 @@ struct StageSpec {
   std::vector<Condition> depends_on_total_when;  ///< if one holds, a checkpoint depends on the total number of steps
   std::vector<std::string> lists;                ///< prompt lists that it draws from, by id
   std::vector<Condition> class_images_when;      ///< needs images of the class when all hold (never when empty)
+  SamplerSpec class_images_sampler = {.scheduler = "pndm"};  ///< with which the base model draws them
 };
 
 struct PresetSpec {
@@ -59,15 +69,6 @@ struct PhraseRule {
   std::string base;  ///< the same for the base model: "{class}"
 };
 
-/// How the method's authors sample.
-struct SamplerSpec {
-  std::string scheduler = "ddim";
-  std::int64_t steps = 50;
-  double guidance = 7.5;
-  std::optional<double> reward_guidance = {};  ///< scale of the reward guidance of Lee et al. 2024; unset: none
-  Json settings = Json::object();              ///< keys of the scheduler's config
-};
-
 /// A method as help and the planner see it. A plugin holds it; its description file beside the library repeats it.
 struct MethodSpec {
   std::string name;
@@ -77,7 +78,7 @@ struct MethodSpec {
   std::vector<PresetSpec> presets;  ///< the first one is the default; it may be empty of options
   std::vector<StageSpec> stages;    ///< in order
   std::vector<PhraseRule> phrases;
-  SamplerSpec sampler;
+  SamplerSpec sampler;  ///< how its authors sample
   std::vector<ArgumentSpec> arguments;
 };
 
@@ -104,6 +105,17 @@ struct StageDefaults {
 [[nodiscard]] std::vector<OptionSpec> stage_options(const std::string& stage, const StageDefaults& defaults);
 /// The names of those, to be appended to StageSpec::reads.
 [[nodiscard]] std::vector<std::string> stage_option_names(const std::string& stage);
+
+/// Where the images of the class come from, for a stage with class_images_when; the planner reads these by name:
+/// `class_images` (auto: those that the concept has, else generated; given; generated), `class_prompt` and
+/// `num_class_images` of generated ones. All are without effect unless `when` holds.
+struct ClassImageDefaults {
+  Condition when;
+  std::string prompt = "a photo of {}";  ///< `{}` is the class word
+  std::int64_t count = 200;
+  std::string source;  ///< of these values
+};
+[[nodiscard]] std::vector<OptionSpec> class_image_options(const ClassImageDefaults& defaults);
 
 /// Resolved options: defaults, then a preset ("" : the first), then `chosen` (object), each checked. Throws Error
 /// (usage) for unknown names with the nearest known one, bad values, and chosen options that have no effect.

@@ -56,6 +56,14 @@ Json reads_json(const ConditionalReads& reads) {
   return {{"when", condition_json(reads.when)}, {"options", reads.options}};
 }
 
+Json sampler_json(const SamplerSpec& sampler) {
+  return {{"scheduler", sampler.scheduler},
+          {"steps", sampler.steps},
+          {"guidance", sampler.guidance},
+          {"reward_guidance", sampler.reward_guidance ? Json(*sampler.reward_guidance) : Json()},
+          {"settings", sampler.settings}};
+}
+
 Json stage_json(const StageSpec& stage) {
   return {{"name", stage.name},
           {"numerics", stage.numerics},
@@ -66,7 +74,8 @@ Json stage_json(const StageSpec& stage) {
           {"steps", {{"add", stage.steps.add}, {"subtract", stage.steps.subtract}}},
           {"depends_on_total_when", conditions_json(stage.depends_on_total_when)},
           {"lists", stage.lists},
-          {"class_images_when", conditions_json(stage.class_images_when)}};
+          {"class_images_when", conditions_json(stage.class_images_when)},
+          {"class_images_sampler", sampler_json(stage.class_images_sampler)}};
 }
 
 Json phrase_json(const PhraseRule& rule) {
@@ -194,10 +203,20 @@ ConditionalReads read_reads(const Json& json, const std::string& where) {
   return {.when = read_condition(fields.raw("when"), fields.path("when")), .options = fields.texts("options")};
 }
 
+SamplerSpec read_sampler(const Json& json, const std::string& where) {
+  const Fields fields(json, where, {"scheduler", "steps", "guidance", "reward_guidance", "settings"});
+  if (!fields.raw("settings").is_object()) fields.fail("settings: no object", "an object");
+  return {.scheduler = fields.text("scheduler"),
+          .steps = fields.integer("steps"),
+          .guidance = fields.real("guidance"),
+          .reward_guidance = fields.optional_real("reward_guidance"),
+          .settings = fields.raw("settings")};
+}
+
 StageSpec read_stage(const Json& json, const std::string& where) {
   const Fields fields(json, where,
                       {"name", "numerics", "reads", "reads_when", "inputs", "runs_when", "steps",
-                       "depends_on_total_when", "lists", "class_images_when"});
+                       "depends_on_total_when", "lists", "class_images_when", "class_images_sampler"});
   const Fields steps(fields.raw("steps"), fields.path("steps"), {"add", "subtract"});
   StageSpec stage;
   stage.name = fields.text("name");
@@ -210,6 +229,7 @@ StageSpec read_stage(const Json& json, const std::string& where) {
   stage.depends_on_total_when = fields.list<Condition>("depends_on_total_when", read_condition);
   stage.lists = fields.texts("lists");
   stage.class_images_when = fields.list<Condition>("class_images_when", read_condition);
+  stage.class_images_sampler = read_sampler(fields.raw("class_images_sampler"), fields.path("class_images_sampler"));
   return stage;
 }
 
@@ -217,17 +237,6 @@ PhraseRule read_phrase(const Json& json, const std::string& where) {
   const Fields fields(json, where, {"when", "text", "base"});
   return {
       .when = fields.list<Condition>("when", read_condition), .text = fields.text("text"), .base = fields.text("base")};
-}
-
-SamplerSpec read_sampler(const Json& json, const std::string& where) {
-  const Fields fields(json, where, {"scheduler", "steps", "guidance", "reward_guidance", "settings"});
-  if (!fields.raw("settings").is_object()) fields.fail("settings: no object", "an object");
-  return {.scheduler = fields.text("scheduler"),
-          .steps = fields.integer("steps"),
-          .guidance = fields.real("guidance"),
-          .reward_guidance =
-              fields.raw("reward_guidance").is_null() ? std::optional<double>() : fields.real("reward_guidance"),
-          .settings = fields.raw("settings")};
 }
 
 ArgumentSpec read_argument(const Json& json, const std::string& where) {
@@ -249,12 +258,7 @@ Json to_json(const MethodSpec& spec) {
           {"presets", list_json(spec.presets, preset_json)},
           {"stages", list_json(spec.stages, stage_json)},
           {"phrases", list_json(spec.phrases, phrase_json)},
-          {"sampler",
-           {{"scheduler", spec.sampler.scheduler},
-            {"steps", spec.sampler.steps},
-            {"guidance", spec.sampler.guidance},
-            {"reward_guidance", spec.sampler.reward_guidance ? Json(*spec.sampler.reward_guidance) : Json()},
-            {"settings", spec.sampler.settings}}},
+          {"sampler", sampler_json(spec.sampler)},
           {"arguments", list_json(spec.arguments, argument_json)}};
 }
 

@@ -39,6 +39,7 @@ struct StudyConcept {
   std::string path;                               ///< as written; "": the set's folder `name` under root
   std::map<std::string, std::string> class_word;  ///< by method label; "" for all others
   std::string initializer, kind;                  ///< "": what the concept's folder says
+  std::string class_images;                       ///< a folder as written; "": what the concept's folder says
   SourcePosition at;
 };
 

@@ -77,7 +77,7 @@ class ConceptReader {
       if (text.find('/') != std::string::npos) made.path = text;
       return made;
     }
-    const YamlMap map(node, path, {"name", "path", "class", "initializer", "kind"}, faults_);
+    const YamlMap map(node, path, {"name", "path", "class", "initializer", "kind", "class_images"}, faults_);
     if (const auto* value = map.get("path")) made.path = yaml_text(*value, map.path("path"), faults_).value_or("");
     if (const auto* value = map.get("name")) {
       made.name = yaml_text(*value, map.path("name"), faults_).value_or("");
@@ -90,6 +90,9 @@ class ConceptReader {
     if (const auto* value = map.get("class")) made.class_word = words_of(*value, map.path("class"));
     if (const auto* value = map.get("initializer")) {
       made.initializer = yaml_text(*value, map.path("initializer"), faults_).value_or("");
+    }
+    if (const auto* value = map.get("class_images")) {
+      made.class_images = yaml_text(*value, map.path("class_images"), faults_).value_or("");
     }
     if (const auto* value = map.get("kind")) {
       const auto kind = yaml_text(*value, map.path("kind"), faults_);

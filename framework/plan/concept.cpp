@@ -24,7 +24,7 @@ struct ConceptFile {
   ConceptFacts facts;
   std::vector<PhotoNote> photos;
   std::vector<std::string> held_out;
-  std::string entry;
+  std::string entry, class_images;
 };
 
 std::string text_of(const YamlMap& map, const char* key, Faults& faults) {
@@ -62,8 +62,10 @@ ConceptFile read_concept_file(const fs::path& path) {
   Faults faults(path.string());
   const auto root = parse_yaml(read_text_file(path), faults);
   if (root.kind == YamlNode::Kind::map) {
-    const YamlMap map(root, "",
-                      {"class", "classes", "initializer", "kind", "prompt_set", "photos", "held_out", "entry"}, faults);
+    const YamlMap map(
+        root, "",
+        {"class", "classes", "initializer", "kind", "prompt_set", "class_images", "photos", "held_out", "entry"},
+        faults);
     file.facts = {.class_word = text_of(map, "class", faults),
                   .classes = {},
                   .initializer = text_of(map, "initializer", faults),
@@ -71,6 +73,7 @@ ConceptFile read_concept_file(const fs::path& path) {
                   .prompt_set = text_of(map, "prompt_set", faults)};
     check_kind(map, file.facts, faults);
     file.entry = text_of(map, "entry", faults);
+    file.class_images = text_of(map, "class_images", faults);
     read_classes(map.get("classes"), file.facts, faults);
     read_photo_notes(map.get("photos"), file, faults);
     if (const auto* held = map.get("held_out")) file.held_out = yaml_texts(*held, "held_out", faults);
@@ -173,8 +176,12 @@ std::vector<ConceptPhoto> ConceptFolder::used_photos() const {
 
 ConceptFolder read_concept(const fs::path& folder, PhotoReader& reader, const ConceptFacts& known) {
   const auto clean = folder.has_filename() ? folder : folder.parent_path();
-  ConceptFolder subject{
-      .name = fs::weakly_canonical(clean).filename().string(), .path = folder, .facts = {}, .photos = {}, .notes = {}};
+  ConceptFolder subject{.name = fs::weakly_canonical(clean).filename().string(),
+                        .path = folder,
+                        .facts = {},
+                        .class_images = {},
+                        .photos = {},
+                        .notes = {}};
   if (!fs::is_directory(folder)) static_cast<void>(list_photos(folder));  // throws
   const auto path = folder / "concept.yaml";
   const auto file = read_concept_file(path);
@@ -182,6 +189,8 @@ ConceptFolder read_concept(const fs::path& folder, PhotoReader& reader, const Co
   subject.facts = merged(file.facts, merged(subject.facts, known));
   if (subject.facts.kind.empty()) subject.facts.kind = "object";
   apply_notes(subject, file, path.string());
+  if (!file.class_images.empty())
+    subject.class_images = folder_inside(folder, file.class_images, path.string() + ": class_images");
   for (auto& photo : subject.photos) photo.sha256 = reader.read(photo.path);
   return subject;
 }

@@ -25,7 +25,7 @@ struct ConceptPhoto {
 /// What a concept's folder, or the set that it belongs to, says about it.
 struct ConceptFacts {
   std::string class_word;
-  std::map<std::string, std::string> classes;  ///< by method, where authors differ
+  std::map<std::string, std::string> classes;                ///< by method, where authors differ
   std::string initializer = {}, kind = {}, prompt_set = {};  ///< "": not said
 };
 
@@ -33,8 +33,9 @@ struct ConceptFolder {
   std::string name;
   std::filesystem::path path;
   ConceptFacts facts;
-  std::vector<ConceptPhoto> photos;  ///< in name order; in the order of DCO's config where that is read
-  std::vector<std::string> notes;    ///< ignored files
+  std::filesystem::path class_images;  ///< a folder with images of the class; empty: none
+  std::vector<ConceptPhoto> photos;    ///< in name order; in the order of DCO's config where that is read
+  std::vector<std::string> notes;      ///< ignored files
 
   /// Throws Error (usage) when nothing says what it is.
   [[nodiscard]] std::string class_for(const std::string& method) const;
@@ -44,13 +45,19 @@ struct ConceptFolder {
 
 /// Reads a folder with photos. Beside them may lie
 /// - concept.yaml: {class, classes: {method: word}, initializer, kind: object|live|style|scene, prompt_set,
-///   photos: {name: {caption, base_caption, mask}}, held_out: [names], entry: "full_ti"};
+///   class_images: a folder inside, photos: {name: {caption, base_caption, mask}}, held_out: [names], entry:
+///   "full_ti"};
 /// - config.json of DCO: the entry `entry`, else full_ti, else the only one. Its images are looked up by their paths
 ///   below the folder, else by their file names; its token becomes `{}`.
-/// What the folder says wins over `known`. Throws Error (usage) for unknown keys with the nearest one, photos that cannot
-/// be decoded, files with a picture's name and other content, and paths that leave the folder.
+/// What the folder says wins over `known`. Throws Error (usage) for unknown keys with the nearest one, photos that
+/// cannot be decoded, files with a picture's name and other content, and paths that leave the folder.
 [[nodiscard]] ConceptFolder read_concept(const std::filesystem::path& folder, PhotoReader& reader,
                                          const ConceptFacts& known = {});
+
+/// The images of a class in a folder, in name order: what prior preservation trains on. `captions.txt` there, one line
+/// for each picture, gives their captions. Throws Error (usage) for a folder that is not there or has no picture, for
+/// pictures that cannot be decoded, and for another number of captions.
+[[nodiscard]] std::vector<ConceptPhoto> read_class_images(const std::filesystem::path& folder, PhotoReader& reader);
 
 /// One concept of a published set.
 struct SetEntry {

@@ -66,6 +66,7 @@ void try_reading(const fs::path& folder, const ConceptFacts& known, PhotoReader&
     check.class_word = subject.facts.class_word;
     check.classes = subject.facts.classes;
     if (check.classes.empty()) static_cast<void>(subject.class_for(""));
+    if (!subject.class_images.empty()) check.class_images = read_class_images(subject.class_images, reader).size();
   } catch (const Error& error) {
     if (check.faults.empty()) check.faults.emplace_back(error.what());
   }
@@ -99,6 +100,7 @@ std::string line_of(const ConceptCheck& check) {
   if (check.expected && *check.expected != check.photos) line += fmt::format(" (the set has {})", *check.expected);
   if (!check.class_word.empty()) line += fmt::format(", class \"{}\"", check.class_word);
   for (const auto& [method, word] : check.classes) line += fmt::format(", {} \"{}\"", method, word);
+  if (check.class_images > 0) line += fmt::format(", {} images of the class", check.class_images);
   line += "\n";
   for (const auto& fault : check.faults) line += fmt::format("  fault: {}\n", fault);
   for (const auto& [a, b] : check.near_duplicates) line += fmt::format("  look alike: {} and {}\n", a, b);
@@ -138,6 +140,7 @@ Json to_json(const ConceptReport& report) {
                         {"expected", check.expected ? Json(*check.expected) : Json()},
                         {"class", check.class_word},
                         {"classes", check.classes},
+                        {"class_images", check.class_images},
                         {"faults", check.faults},
                         {"ignored", check.odd},
                         {"near_duplicates", pairs}});

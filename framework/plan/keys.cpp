@@ -32,6 +32,13 @@ std::string option_text(const Json& options, const std::string& name) {
   return found != options.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
+/// The first 8 bytes of a hash over texts, as a seed that other programs take too: below 2³¹.
+std::int64_t seed_of(std::string hashed, const std::vector<std::string>& parts) {
+  for (const auto& part : parts) hashed += '\0' + part;
+  const auto first_eight_bytes = std::stoull(sha256_hex(hashed).substr(0, 16), nullptr, 16);
+  return static_cast<std::int64_t>(first_eight_bytes >> 33);
+}
+
 void compare(const Json& a, const Json& b, const std::string& path, Json& differences) {
   if (a == b && a.type() == b.type()) return;
   if (a.is_object() && b.is_object()) {
@@ -66,6 +73,7 @@ Json train_description(const TrainIngredients& in, std::int64_t step) {
                    {"seed", in.seed},
                    {"step", step}};
   if (in.total_steps >= 0) description["total_steps"] = in.total_steps;
+  if (!in.class_images.is_null()) description["class_images"] = in.class_images;
   return description;
 }
 
@@ -87,11 +95,24 @@ Json sample_description(const SampleIngredients& in, const SamplePrompt& prompt)
           {"numerics_class", in.numerics_class}};
 }
 
+Json class_images_description(const ClassImageIngredients& in, const std::vector<std::int64_t>& seeds) {
+  return {{"kind", "generate"},
+          {"framework", kFrameworkNumerics},
+          {"base", in.base},
+          {"prompt", in.prompt},
+          {"sampler", in.sampler},
+          {"seeds", seeds},
+          {"size", {in.size, in.size}},
+          {"batch", in.batch},
+          {"numerics_class", in.numerics_class}};
+}
+
 std::int64_t picture_seed(std::int64_t sample_seed, const std::string& text, std::int64_t k) {
-  std::string hashed("atelier.sample/1");
-  for (const auto& part : {std::to_string(sample_seed), text, std::to_string(k)}) hashed += '\0' + part;
-  const auto first_eight_bytes = std::stoull(sha256_hex(hashed).substr(0, 16), nullptr, 16);
-  return static_cast<std::int64_t>(first_eight_bytes >> 33);
+  return seed_of("atelier.sample/1", {std::to_string(sample_seed), text, std::to_string(k)});
+}
+
+std::int64_t class_image_seed(const std::string& prompt, std::int64_t k) {
+  return seed_of("atelier.class_image/1", {prompt, std::to_string(k)});
 }
 
 std::string filled(const std::string& text, const std::string& phrase) {

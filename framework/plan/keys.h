@@ -23,6 +23,7 @@ struct TrainIngredients {
   Json subject;                      ///< class_word, initializer, kind
   Json photos;                       ///< [{sha256, caption, base_caption}]
   Json lists = Json::object();       ///< id -> digest
+  Json class_images;                 ///< {"photos": [{sha256, caption}]} or {"generated": [keys]}; null: none
   std::string base;
   Json numerics_class;
   std::int64_t seed = 0;
@@ -33,8 +34,8 @@ struct TrainIngredients {
 
 struct SampleIngredients {
   std::string method;
-  Json plugin_numerics;  ///< of the stage whose artifact is applied; null without one
-  Json artifact;         ///< key; null: the base model
+  Json plugin_numerics;           ///< of the stage whose artifact is applied; null without one
+  Json artifact;                  ///< key; null: the base model
   Json options = Json::object();  ///< those that decide what stands for the concept
   std::string base;
   std::string negative;
@@ -44,13 +45,29 @@ struct SampleIngredients {
   Json numerics_class;
 };
 struct SamplePrompt {
-  std::string id;        ///< "ti/evaluation_reconstruction/0"
-  std::string text;      ///< template, with `{}`
-  std::string filled;    ///< with the method's phrase
-  std::string base;      ///< with what the base model sees
+  std::string id;      ///< "ti/evaluation_reconstruction/0"
+  std::string text;    ///< template, with `{}`
+  std::string filled;  ///< with the method's phrase
+  std::string base;    ///< with what the base model sees
   std::vector<std::int64_t> seeds;
 };
 [[nodiscard]] Json sample_description(const SampleIngredients& ingredients, const SamplePrompt& prompt);
+
+/// Images of the class that the base model draws: methods and runs share them.
+struct ClassImageIngredients {
+  std::string base;
+  std::string prompt;  ///< with the class word
+  Json sampler;        ///< scheduler, steps, guidance, settings
+  std::int64_t size = 512;
+  std::int64_t batch = 4;
+  Json numerics_class;
+};
+[[nodiscard]] Json class_images_description(const ClassImageIngredients& ingredients,
+                                            const std::vector<std::int64_t>& seeds);
+
+/// N of image k of a class: `atelier sample --seed N` draws it again. First 8 bytes (big endian) of
+/// SHA-256("atelier.class_image/1\0<prompt>\0<k>") >> 33: no seed of a study or run decides it.
+[[nodiscard]] std::int64_t class_image_seed(const std::string& prompt, std::int64_t k);
 
 /// N of picture k of a prompt: `atelier sample --seed N` draws it again. First 8 bytes (big endian) of
 /// SHA-256("atelier.sample/1\0<seed>\0<template>\0<k>") >> 33. Methods share it, so they share the noise.

@@ -34,7 +34,8 @@ struct PlanSources {
 [[nodiscard]] Json make_manifest(const Study& study, const PlanSources& sources);
 
 /// Counts of a manifest against a store's keys (null: no store yet): {"runs", "jobs": {"total", "cached"}, "train":
-/// {"jobs", "steps"}, "sample": {"jobs", "images"}, "score": {"jobs"}}; steps and images are those still to be made.
+/// {"jobs", "steps"}, "generate" and "sample": {"jobs", "images"}, "score": {"jobs"}}; steps and images are those still
+/// to be made.
 class Store;
 [[nodiscard]] Json plan_counts(const Json& manifest, const Store* store);
 

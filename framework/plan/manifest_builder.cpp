@@ -230,6 +230,8 @@ Json ManifestBuilder::opened_options(const Cell& cell, const MethodSpec& spec) c
   return options;
 }
 
+fs::path ManifestBuilder::resolved_path(const std::string& text) const { return resolved(text, sources_.folder); }
+
 std::string ManifestBuilder::resolved_model(const std::string& name) const {
   const fs::path beside = resolved(name, sources_.folder);
   const bool looks_like_path = name.starts_with("~/") || name.find('/') != std::string::npos;

@@ -17,6 +17,14 @@ struct PlannedConcept {
   std::vector<ConceptPhoto> photos;
 };
 
+/// The images of the class that a training stage needs.
+struct PlannedClassImages {
+  Json ingredient;                  ///< what enters the stage's key; null: it needs none
+  Json photos = Json::array();      ///< given ones, with paths
+  Json sets = Json::array();        ///< keys of generated ones
+  std::vector<std::int64_t> needs;  ///< the job that makes those
+};
+
 /// What a run's pictures are made from.
 struct PlannedModel {
   std::string label, method;  ///< "anchor:…" has no plugin
@@ -55,7 +63,13 @@ class ManifestBuilder {
   [[nodiscard]] TrainIngredients ingredients(const PlannedModel& model, const Cell& cell, std::size_t stage,
                                              const Json& inputs, std::int64_t steps) const;
   std::int64_t train_job(const PlannedModel& model, const TrainIngredients& in, std::int64_t steps,
-                         const std::vector<std::int64_t>& needs);
+                         const PlannedClassImages& images, std::vector<std::int64_t> needs);
+  /// The images of the class that the stage needs: given ones, or a job that draws them.
+  [[nodiscard]] PlannedClassImages class_images(const PlannedModel& model, const Cell& cell, const StageSpec& stage);
+  [[nodiscard]] PlannedClassImages given_class_images(const std::filesystem::path& folder, const StudyConcept& entry);
+  [[nodiscard]] PlannedClassImages generated_class_images(const PlannedModel& model, const StageSpec& stage);
+  /// The folder that the study or the concept names; empty: none.
+  [[nodiscard]] std::filesystem::path class_image_folder(const StudyConcept& entry) const;
   std::string train_output(std::int64_t job, const TrainIngredients& in, std::int64_t step);
   [[nodiscard]] Json read_options(const PlannedModel& model, const StageSpec& stage) const;
   [[nodiscard]] std::string file_digest(const PlannedModel& model, const std::string& option,
@@ -64,6 +78,8 @@ class ManifestBuilder {
                 const std::string& run, const std::vector<std::int64_t>& needs);
   [[nodiscard]] Json common_job(const PlannedModel& model) const;
   [[nodiscard]] Json subject_of(const Cell& cell) const;
+  /// A path that the study names: relative ones count from its folder.
+  [[nodiscard]] std::filesystem::path resolved_path(const std::string& text) const;
   /// A path beside the study where there is one, else the name as it is.
   [[nodiscard]] std::string resolved_model(const std::string& name) const;
   /// Throws Error with the place of the method's base where it cannot be used.
@@ -95,6 +111,7 @@ class ManifestBuilder {
   std::map<std::string, ProtocolSpec> read_protocols_;  // by id
   std::map<std::pair<std::string, std::int64_t>, std::vector<std::int64_t>> seeds_;
   std::map<std::string, std::int64_t> job_index_;  // by identity
+  std::map<std::string, std::vector<ConceptPhoto>> class_folders_;
   Json jobs_ = Json::array(), runs_ = Json::array(), protocols_ = Json::object();
 };
 

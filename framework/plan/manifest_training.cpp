@@ -56,14 +56,6 @@ std::string ManifestBuilder::file_digest(const PlannedModel& model, const std::s
 TrainIngredients ManifestBuilder::ingredients(const PlannedModel& model, const Cell& cell, std::size_t stage,
                                               const Json& inputs, std::int64_t steps) const {
   const StageSpec& spec = model.plugin->method.stages.at(stage);
-  if (!spec.class_images_when.empty() && hold(spec.class_images_when, model.options)) {
-    const auto& method = *std::ranges::find(study_.methods, cell.label, &StudyMethod::label);
-    throw Error({.where = place_text(study_.file, method.at),
-                 .found = fmt::format("{}: options that need images of the class", cell.label),
-                 .expected = "a method without prior preservation",
-                 .advice = "studies of this version make no class images; switch with_prior_preservation off"},
-                ErrorKind::usage);
-  }
   TrainIngredients in;
   in.method = model.method;
   in.stage = &spec;
@@ -82,7 +74,8 @@ TrainIngredients ManifestBuilder::ingredients(const PlannedModel& model, const C
 }
 
 std::int64_t ManifestBuilder::train_job(const PlannedModel& model, const TrainIngredients& in, std::int64_t steps,
-                                        const std::vector<std::int64_t>& needs) {
+                                        const PlannedClassImages& images, std::vector<std::int64_t> needs) {
+  needs.insert(needs.end(), images.needs.begin(), images.needs.end());
   const std::string identity = key_of(train_description(in, -1));
   Json content = common_job(model);
   content["stage"] = in.stage->name;
@@ -92,6 +85,8 @@ std::int64_t ManifestBuilder::train_job(const PlannedModel& model, const TrainIn
   content["lists"] = Json::object();
   for (const std::string& list : in.stage->lists) content["lists"][list] = sources_.prompts.list(list).prompts;
   content["inputs"] = in.inputs;
+  if (!images.photos.empty()) content["class_photos"] = images.photos;
+  if (!images.sets.empty()) content["class_sets"] = images.sets;
   content["steps"] = steps;
   content["snapshot"] = {{"every_steps", study_.snapshot.every_steps},
                          {"every_seconds", study_.snapshot.every_seconds}};
@@ -135,8 +130,11 @@ void ManifestBuilder::plan_training(PlannedModel& model, const Cell& cell, std::
       inputs[input] = found->second.first;
       needs.push_back(found->second.second);
     }
-    const TrainIngredients in = ingredients(model, cell, i, inputs, steps);
-    const std::int64_t index = train_job(model, in, steps, needs);
+    const PlannedClassImages images = class_images(model, cell, stage);
+    jobs.insert(jobs.end(), images.needs.begin(), images.needs.end());
+    TrainIngredients in = ingredients(model, cell, i, inputs, steps);
+    in.class_images = images.ingredient;
+    const std::int64_t index = train_job(model, in, steps, images, needs);
     const std::string key = train_output(index, in, std::clamp<std::int64_t>(checkpoint - before, 0, steps));
     published[stage.name] = {key, index};
     jobs.push_back(index);

@@ -73,23 +73,37 @@ PhotoListing list_photos(const fs::path& folder) {
   return listing;
 }
 
-fs::path inside(const fs::path& folder, const std::string& name, const std::string& where) {
+namespace {
+
+fs::path checked_inside(const fs::path& folder, const std::string& name, const std::string& where, bool wants_folder) {
   const fs::path relative(name);
   const bool steps_out = std::find(relative.begin(), relative.end(), "..") != relative.end();
+  const std::string what = wants_folder ? "folder" : "file";
   const auto refuse = [&](const std::string& found) {
     throw Error({.where = where,
                  .found = found,
-                 .expected = "a file inside " + folder.string(),
-                 .advice = "copy the file there"},
+                 .expected = fmt::format("a {} inside {}", what, folder.string()),
+                 .advice = fmt::format("copy the {} there", what)},
                 ErrorKind::usage);
   };
   if (name.empty() || relative.is_absolute() || steps_out) refuse(fmt::format("the path \"{}\"", name));
-  const auto file = folder / relative;
-  if (!fs::is_regular_file(file)) refuse(fmt::format("no file \"{}\"", name));
-  if (!is_below(fs::canonical(folder), fs::canonical(file))) {
-    refuse(fmt::format("\"{}\", a link to {}", name, fs::canonical(file).string()));
+  const auto path = folder / relative;
+  const bool found = wants_folder ? fs::is_directory(path) : fs::is_regular_file(path);
+  if (!found) refuse(fmt::format("no {} \"{}\"", what, name));
+  if (!is_below(fs::canonical(folder), fs::canonical(path))) {
+    refuse(fmt::format("\"{}\", a link to {}", name, fs::canonical(path).string()));
   }
-  return file;
+  return path;
+}
+
+}  // namespace
+
+fs::path inside(const fs::path& folder, const std::string& name, const std::string& where) {
+  return checked_inside(folder, name, where, false);
+}
+
+fs::path folder_inside(const fs::path& folder, const std::string& name, const std::string& where) {
+  return checked_inside(folder, name, where, true);
 }
 
 PhotoReader::PhotoReader(DigestCache& digests, fs::path memory) : digests_(digests), memory_(std::move(memory)) {

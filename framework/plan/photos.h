@@ -23,10 +23,14 @@ struct PhotoListing {
 /// Throws Error when the folder is not there.
 [[nodiscard]] PhotoListing list_photos(const std::filesystem::path& folder);
 
-/// `name` below `folder`. Throws Error (usage, `where`) when it is absolute, has a step "..", or leads out of the folder
-/// through a link, and when there is no such file.
+/// `name` below `folder`. Throws Error (usage, `where`) when it is absolute, has a step "..", or leads out of the
+/// folder through a link, and when there is no such file.
 [[nodiscard]] std::filesystem::path inside(const std::filesystem::path& folder, const std::string& name,
                                            const std::string& where);
+
+/// The same for a folder.
+[[nodiscard]] std::filesystem::path folder_inside(const std::filesystem::path& folder, const std::string& name,
+                                                  const std::string& where);
 
 /// Digests of photos that can be decoded. That a content can be decoded is remembered beside the cache of digests, so a
 /// photo is decoded once.

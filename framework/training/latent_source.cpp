@@ -14,7 +14,9 @@ constexpr std::int64_t kPictureBudget = std::int64_t{512} << 20;  // bytes of de
 constexpr std::int64_t kVariantStep = -2;                         // draws of frozen variants belong to no step
 
 Image load(const Photo& photo, ExifRule exif) {
-  return load_image(photo.path, {.exif = exif, .alpha = {.kind = AlphaRule::Kind::drop}});
+  const AlphaRule drop{.kind = AlphaRule::Kind::drop};
+  if (photo.bytes.empty()) return load_image(photo.path, {.exif = exif, .alpha = drop});
+  return flatten(decode(photo.bytes, photo.path, exif), drop, photo.path);
 }
 
 }  // namespace

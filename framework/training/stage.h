@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,7 @@ struct Photo {
   std::string base_caption;  ///< the same without the concept (DCO)
   bool of_class = false;     ///< an image of the class, for prior preservation
   double scale = 1.0;        ///< its side in this picture over the picture's, where the recipe scales photos
+  std::span<const std::byte> bytes = {};  ///< the picture's file where it is in memory; `path` then only names it
 };
 
 /// What is being learned.

@@ -43,7 +43,10 @@ void run(const char* path) {
 }
 
 int serve_jobs() {
-  return serve({{"train", run_train_job}, {"sample", run_sample_job}, {"score", eval::run_score_job}});
+  return serve({{"train", run_train_job},
+                {"sample", run_sample_job},
+                {"generate", run_sample_job},
+                {"score", eval::run_score_job}});
 }
 
 }  // namespace

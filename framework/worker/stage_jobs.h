@@ -8,7 +8,8 @@ namespace atelier::worker {
 /// losses up to there. Continues from a snapshot where there is one, and leaves one behind when asked to stop.
 void run_train_job(JobRun& run);
 
-/// Samples the pictures of each output: one zip of PNGs a prompt. Every UNet call has exactly `batch` rows (the last
+/// Samples the pictures of each output: one zip of PNGs a prompt (jobs "sample"), or a part of the images of a class,
+/// drawn by the base model (jobs "generate"). Every UNet call has exactly `batch` rows (the last
 /// one is filled up), so that a picture does not depend on how many others are wanted.
 void run_sample_job(JobRun& run);
 

@@ -12,6 +12,7 @@
 #include "framework/training/evaluation.h"
 #include "framework/training/loop.h"
 #include "framework/worker/artifact_object.h"
+#include "framework/worker/image_set.h"
 #include "framework/worker/method_of_job.h"
 #include "framework/worker/preview.h"
 #include "framework/worker/recorded_losses.h"
@@ -39,6 +40,7 @@ class StageTraining {
  private:
   [[nodiscard]] std::unique_ptr<Stage> make_stage() const;
   [[nodiscard]] Start start_from_inputs() const;
+  [[nodiscard]] std::vector<Photo> class_photos();
   [[nodiscard]] LoopOptions loop_options();
   void train_nothing();
   void attached(const Trainer& trainer);
@@ -56,6 +58,7 @@ class StageTraining {
   std::unique_ptr<Stage> stage_;
   Start start_;
   std::optional<Preview> preview_;
+  std::vector<ImageSet> class_sets_;  // generated images of the class: photos are views of them
   LossRecord losses_;
   Json loss_before_;
   std::int64_t trained_numbers_ = 0;
@@ -75,6 +78,23 @@ Start StageTraining::start_from_inputs() const {
     }
   }
   return Start(std::move(tensors), session_.base().placement().device);
+}
+
+/// Those of the job, then the generated ones, in the order of their sets.
+std::vector<Photo> StageTraining::class_photos() {
+  std::vector<Photo> photos = request_.class_photos;
+  for (const std::string& key : request_.class_sets) {
+    const auto path = run_.store().object_path(find_input(run_.store(), key, "images of the class").object);
+    class_sets_.push_back(ImageSet::open(path));
+    for (const ImageSet::Entry& entry : class_sets_.back().entries()) {
+      photos.push_back({.path = fmt::format("{}: {}", path.string(), entry.name),
+                        .caption = {},
+                        .base_caption = {},
+                        .of_class = true,
+                        .bytes = entry.bytes});
+    }
+  }
+  return photos;
 }
 
 /// The mean loss over fixed pictures, timesteps and noise; null where it is not asked for, and for a stage without that
@@ -164,7 +184,7 @@ LoopOptions StageTraining::loop_options() {
   }
   options.start = start_;
   options.photos = request_.photos;
-  options.class_photos = request_.class_photos;
+  options.class_photos = class_photos();
   options.snapshot = request_.snapshot;
   options.stop = [] { return stop_requested(); };
   options.on_attached = [this](const Trainer& trainer) { attached(trainer); };

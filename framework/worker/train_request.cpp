@@ -102,6 +102,7 @@ TrainRequest TrainRequest::from(const JobRun& run) {
   request.subject = subject_of(job);
   request.photos = photos_of(job, "photos", false);
   request.class_photos = photos_of(job, "class_photos", true);
+  if (job.find("class_sets") != nullptr) request.class_sets = job.texts("class_sets");
   if (request.photos.empty()) refuse("photos", job.find("photos"), "at least one photo");
   request.lists = lists_of(job);
   request.inputs = inputs_of(job);

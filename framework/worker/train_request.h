@@ -28,6 +28,7 @@ struct TrainRequest {
   Json options;            ///< resolved, all of the method
   Concept subject;
   std::vector<Photo> photos, class_photos;
+  std::vector<std::string> class_sets;  ///< keys of images of the class that the base model drew
   PromptLists lists;
   std::map<std::string, std::string> inputs;  ///< name -> key
   SnapshotPolicy snapshot;                    ///< under the key of the last output

@@ -1,5 +1,6 @@
 #include "plugins/dreambooth/spec.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "framework/methods/stage_settings.h"
@@ -33,15 +34,11 @@ OptionSpec of_prior(OptionSpec option) {
 }
 
 std::vector<OptionSpec> prompt_options() {
-  const std::string script = kScript;
   return {
       make("placeholder_token", OptionType::text, "sks", "the identifier: a word that means nothing yet; none is added",
            kCommand),
       make("instance_prompt", OptionType::text, "a photo of {}",
            "caption of the photos; {} is identifier and class word", kCommand),
-      of_prior(make("class_prompt", OptionType::text, "a photo of {}",
-                    "caption of the images of the class, and what they are drawn from; {} is the class word",
-                    kCommand)),
   };
 }
 
@@ -51,10 +48,6 @@ std::vector<OptionSpec> loss_options() {
       make("train_text_encoder", OptionType::boolean, false, "the text encoder learns too", script),
       make("with_prior_preservation", OptionType::boolean, false, "add the loss of images of the class", script),
       of_prior(with_low(make("prior_loss_weight", OptionType::real, 1.0, "its weight", script), 0.0)),
-      of_prior(with_low(make("num_class_images", OptionType::integer, 200,
-                             "images of the class that are drawn from the base model where the concept has none",
-                             "diffusers' README, the command with prior preservation; the script's default is 100"),
-                        1)),
       with_low(make("offset_noise", OptionType::real, 0.0,
                     "share of a noise that is the same in a whole channel; the script's switch is 0.1", script),
                0.0),
@@ -65,18 +58,29 @@ std::vector<OptionSpec> loss_options() {
   };
 }
 
+OptionSpec& find(std::vector<OptionSpec>& options, std::string_view name) {
+  return *std::ranges::find(options, name, &OptionSpec::name);
+}
+
 std::vector<OptionSpec> all_options() {
   auto all = prompt_options();
   const auto append = [&](std::vector<OptionSpec> more) {
     for (auto& option : more) all.push_back(std::move(option));
   };
   append(loss_options());
+  append(
+      class_image_options({.when = with_prior(), .source = "diffusers' README, the command with prior preservation"}));
+  find(all, "class_prompt").help =
+      "caption of the images of the class, and what they are drawn from; {} is the class word";
   append({with_low(make("resolution", OptionType::integer, 512, "side of the training pictures", kCommand), 8),
           make("center_crop", OptionType::boolean, false, "cut the centre instead of a random place", kScript)});
   append(stage_options(kStage, {.learning_rate = 5e-6, .max_grad_norm = 1.0, .source = kCommand}));
   append({with_low(make(kSteps, OptionType::integer, 400, "optimizer steps", kCommand), 0)});
   return all;
 }
+
+/// The example's pipeline, also where it draws images of the class.
+SamplerSpec sampler() { return {.scheduler = "pndm", .steps = 50, .guidance = 7.5, .settings = Json::object()}; }
 
 StageSpec stage() {
   StageSpec stage;
@@ -88,6 +92,7 @@ StageSpec stage() {
   stage.steps.add = {kSteps};
   declare_schedules(stage);
   stage.class_images_when = {with_prior()};
+  stage.class_images_sampler = sampler();
   return stage;
 }
 
@@ -131,7 +136,7 @@ MethodSpec make_spec() {
   spec.presets = presets();
   spec.stages = {stage()};
   spec.phrases = {{.when = {}, .text = "{placeholder} {class}", .base = "{class}"}};
-  spec.sampler = {.scheduler = "pndm", .steps = 50, .guidance = 7.5, .settings = Json::object()};
+  spec.sampler = sampler();
   spec.arguments = published_arguments();
   return spec;
 }

@@ -141,6 +141,9 @@ std::vector<OptionSpec> all_options() {
     options.insert(options.end(), more.begin(), more.end());
   };
   append(ours.options);
+  append(class_image_options({.when = with_prior(),
+                              .prompt = "a photo of a {}",
+                              .source = "the published baselines priorReal and priorGen: 200 images"}));
   append(optimizer_options(kTokenStage, {.learning_rate = 5e-4, .source = {}}));
   append(optimizer_options(kLoRAStage, {.learning_rate = 1e-4, .max_grad_norm = 1.0, .scale_lr = true, .source = {}}));
   return options;
@@ -212,6 +215,23 @@ std::vector<PresetSpec> presets() {
                        {"ut.train_batch_size", 4}}}};
 }
 
+/// The other modes of the authors' batch launcher, which textReg is compared with.
+std::vector<PresetSpec> baselines() {
+  const Json none{{"enable_text_reg", false}, {"max_train_steps", 1000}, {"mask_identifier_ratio", 0.75}};
+  Json given = none;
+  given.update({{"with_prior_preservation", true}, {"class_images", "given"}});
+  Json generated = given;
+  generated["class_images"] = "generated";
+  return {
+      {.name = "baseline", .help = "mode 0 of the batch launcher: 500 + 500 steps, no regulariser", .options = none},
+      {.name = "prior_real",
+       .help = "its mode 1, priorReal: mode 0 with prior preservation on real images of the class",
+       .options = given},
+      {.name = "prior_gen",
+       .help = "its mode 2, priorGen: the same on images that the base model draws",
+       .options = generated}};
+}
+
 }  // namespace
 
 MethodSpec make_spec() {
@@ -222,6 +242,7 @@ MethodSpec make_spec() {
       "Wang et al. 2024, Prior Preserved Text-to-Image Personalization Without Image Regularization, IEEE TCSVT";
   spec.options = all_options();
   spec.presets = presets();
+  for (auto& preset : baselines()) spec.presets.push_back(std::move(preset));
   spec.stages = {token_stage(), lora_stage()};
   spec.phrases = {
       {.when = {{.option = "init_placeholder_as_class", .value = true}}, .text = "{placeholder}", .base = "{class}"},

@@ -2,6 +2,8 @@
 #include <catch2/catch.hpp>
 
 #include "framework/files/safetensors.h"
+#include "framework/files/safetensors_writer.h"
+#include "framework/formats/lora_values.h"
 #include "tests/parity/comparison.h"
 #include "tests/parity/probe.h"
 #include "tests/support/temporary_folder.h"
@@ -37,13 +39,52 @@ std::vector<std::string> command(const TemporaryFolder& out) {
           (out / "latents.safetensors").string()};
 }
 
-double deviation_of(const TemporaryFolder& out) {
+double deviation_of(const TemporaryFolder& out, const char* expected = "expected_latents.safetensors") {
   const auto ours = atelier::read_safetensors(out / "latents.safetensors").tensors;
-  const auto theirs = atelier::read_safetensors(kFolder / "expected_latents.safetensors").tensors;
+  const auto theirs = atelier::read_safetensors(kFolder / expected).tensors;
   return deviation(values_of(ours.at("latents")), values_of(theirs.at("latents")));
 }
 
+/// An artifact as DreamBooth's stage saves it: all weights of both components, by the rule of make_tuned_reference.py.
+void write_tuned(const fs::path& file) {
+  atelier::TensorSet set;
+  for (const auto& [component, name] :
+       {std::pair("unet", "diffusion_pytorch_model"), std::pair("text_encoder", "model")}) {
+    const auto path = models_folder() / "sd21" / component / (std::string(name) + ".safetensors");
+    for (const auto& [parameter, view] : atelier::read_safetensors(path).tensors) {
+      if (parameter.ends_with("position_ids")) continue;
+      auto values = atelier::values_of(view, parameter);
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        const auto hash = static_cast<std::uint32_t>(i * 2654435761U);
+        values[i] = static_cast<float>(values[i]) * ((hash >> 28 & 1) != 0 ? 0.95F : 1.05F);
+      }
+      set.tensors[std::string(component) + "." + parameter] =
+          atelier::make_view(values, view.shape, atelier::Dtype::f32);
+    }
+  }
+  set.metadata["atelier"] = R"({"method": "dreambooth", "stage": "finetune", "step": 1, "notes": {}})";
+  atelier::write_safetensors(file, set.tensors, {.metadata = set.metadata});
+}
+
 }  // namespace
+
+TEST_CASE("Tuned weights of UNet and text encoder act as in the pipeline that has them",
+          "[parity][artifacts][dreambooth]") {
+  const TemporaryFolder out;
+  write_tuned(out / "artifact.safetensors");
+  auto arguments = command(out);
+  arguments[4] = "a photo of sks man";
+  arguments.insert(arguments.end(), {"--artifact", (out / "artifact.safetensors").string()});
+  const Outcome outcome = run_atelier(arguments);
+  INFO(outcome.err);
+  REQUIRE(outcome.status == 0);
+  CHECK(deviation_of(out, "expected_tuned_latents.safetensors") < 1e-4);
+  auto half = arguments;
+  half.back() += ":0.5";
+  const Outcome refused = run_atelier(half);
+  CHECK(refused.status != 0);
+  CHECK(refused.err.find("weight 0.5") != std::string::npos);
+}
 
 TEST_CASE("A LoRA with weight and a learned token act as in diffusers", "[parity][artifacts]") {
   const TemporaryFolder out;
