@@ -17,16 +17,20 @@ OptionSpec class_image_option(const ClassImageDefaults& defaults, const char* na
 
 }  // namespace
 
+OptionSpec class_images_option(const Condition& when) {
+  auto option = class_image_option({.when = when, .source = "ours"}, "class_images", OptionType::choice, "auto",
+                                   "images of the class: those that are given, else generated ones; or one of the two");
+  option.choices = {"auto", "given", "generated"};
+  return option;
+}
+
 std::vector<OptionSpec> class_image_options(const ClassImageDefaults& defaults) {
-  std::vector<OptionSpec> options{
-      class_image_option(defaults, "class_images", OptionType::choice, "auto",
-                         "images of the class: those that are given, else generated ones; or one of the two"),
-      class_image_option(defaults, "class_prompt", OptionType::text, defaults.prompt,
-                         "what the base model draws them from; {} is the class word"),
-      class_image_option(defaults, "num_class_images", OptionType::integer, defaults.count,
-                         "how many are generated; given ones are all used")};
-  options[0].choices = {"auto", "given", "generated"};
-  options[2].low = 1;
+  std::vector<OptionSpec> options{class_images_option(defaults.when),
+                                  class_image_option(defaults, "class_prompt", OptionType::text, defaults.prompt,
+                                                     "what the base model draws them from; {} is the class word"),
+                                  class_image_option(defaults, "num_class_images", OptionType::integer, defaults.count,
+                                                     "how many are generated; given ones are all used")};
+  options.back().low = 1;
   return options;
 }
 

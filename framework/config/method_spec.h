@@ -116,6 +116,8 @@ struct ClassImageDefaults {
   std::string source;  ///< of these values
 };
 [[nodiscard]] std::vector<OptionSpec> class_image_options(const ClassImageDefaults& defaults);
+/// `class_images` alone, for methods that declare the other two themselves.
+[[nodiscard]] OptionSpec class_images_option(const Condition& when);
 
 /// Resolved options: defaults, then a preset ("" : the first), then `chosen` (object), each checked. Throws Error
 /// (usage) for unknown names with the nearest known one, bad values, and chosen options that have no effect.

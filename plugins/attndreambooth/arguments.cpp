@@ -37,6 +37,7 @@ std::vector<ArgumentSpec> options() {
           {"--with_cross_attn_reg", Status::option, "with_cross_attn_reg"},
           {"--reg_mean_weight", Status::option, "identity.reg_mean_weight"},
           {"--reg_var_weight", Status::option, "identity.reg_var_weight"},
+          {"--num_class_images", Status::option, "num_class_images"},
           {"--flip_p", Status::option, "flip_p"}};
 }
 
@@ -44,7 +45,6 @@ std::vector<ArgumentSpec> framework() {
   return {{"--pretrained_model_name_or_path", Status::framework, "the study's base model"},
           {"--instance_data_dir", Status::framework, "the photos of the study's concepts"},
           {"--class_data_dir", Status::framework, "the study's images of the class"},
-          {"--num_class_images", Status::framework, "the study's images of the class"},
           {"--prior_generation_precision", Status::framework, "the study's images of the class"},
           {"--sample_batch_size", Status::framework, "the study's sampling"},
           {"--output_dir", Status::framework, "artifacts lie in the store; `atelier export` copies them out"},

@@ -121,10 +121,19 @@ std::vector<OptionSpec> options_of(const StageOptions& stage) {
   return options;
 }
 
+/// What decides images of the class before any stage reads them; their keys enter the stages' own.
+std::vector<OptionSpec> class_images_options() {
+  return {class_images_option(with_prior()),
+          only_when(
+              integer("num_class_images", 100, 1, "images of the class that are drawn where none are given", kProgram),
+              with_prior())};
+}
+
 std::vector<OptionSpec> all_options() {
   auto all = token_options();
   const auto append = [&](const std::vector<OptionSpec>& more) { all.insert(all.end(), more.begin(), more.end()); };
   append(loss_options());
+  append(class_images_options());
   append(data_options());
   for (const auto& stage : stages_of_command()) append(options_of(stage));
   return all;

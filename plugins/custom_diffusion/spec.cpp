@@ -55,6 +55,7 @@ std::vector<OptionSpec> loss_options() {
       make("detach_start_token", OptionType::boolean, false,
            "keys and values of a caption's start token teach nothing; the published attention is so", kScript),
       make("with_prior_preservation", OptionType::boolean, false, "add the loss of images of the class", kScript),
+      class_images_option(with_prior()),
       of_prior(from(0.0, make("prior_loss_weight", OptionType::real, 1.0, "its weight", kScript))),
       of_prior(
           from(1, make("num_class_images", OptionType::integer, 200,

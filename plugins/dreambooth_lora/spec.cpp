@@ -77,6 +77,7 @@ std::vector<OptionSpec> adapter_options() {
 std::vector<OptionSpec> loss_options() {
   return {
       make("with_prior_preservation", OptionType::boolean, false, "add the loss of images of the class", kScript),
+      class_images_option(with_prior()),
       where(with_prior(), from(0.0, make("prior_loss_weight", OptionType::real, 1.0, "its weight", kScript))),
       where(with_prior(), from(1, make("num_class_images", OptionType::integer, 100,
                                        "images of the class that are drawn from the base model where the concept has "

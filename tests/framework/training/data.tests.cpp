@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "framework/core/mapped_file.h"
 #include "framework/models/unet.h"
 #include "framework/training/frozen_text.h"
 #include "framework/training/given_draws.h"
@@ -97,6 +98,31 @@ TEST_CASE("cached latents are those of encoding at every access", "[training][da
   CHECK(cached.front().size() == 2);
   CHECK(cached.front().front().latents.sizes() == at::IntArrayRef({2, 4, 8, 8}));
   CHECK_FALSE(at::equal(cached[0][0].noise, cached[0][1].noise));
+}
+
+TEST_CASE("photos that lie in memory are those of their files, in the concept's half and the class's",
+          "[training][data]") {
+  const TemporaryFolder folder;
+  StageSettings settings;
+  settings.data = jitter_data();
+  settings.prior = true;
+  const auto photos = write_photos(folder, 3, 80, 64);
+  const auto images = write_photos(folder, 2, 64, 64, "class");
+  std::vector<std::shared_ptr<const MappedFile>> files;
+  const auto in_memory = [&](std::vector<Photo> all) {
+    for (Photo& photo : all) {
+      files.push_back(MappedFile::open(photo.path));
+      photo.bytes = files.back()->bytes();
+      photo.path = "no such file";
+    }
+    return all;
+  };
+  const auto from_files = batches_of(settings, {.seed = 4, .steps = 6, .photos = photos, .class_photos = images});
+  const auto from_memory =
+      batches_of(settings, {.seed = 4, .steps = 6, .photos = in_memory(photos), .class_photos = in_memory(images)});
+  check_same(from_files, from_memory);
+  CHECK(from_memory.front().front().instance_rows == 2);
+  CHECK(from_memory.front().front().size() == 4);
 }
 
 TEST_CASE("a batch can be made again at any time, also where pictures are encoded ahead", "[training][data]") {
