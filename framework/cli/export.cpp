@@ -157,10 +157,14 @@ int export_study(const ExportOptions& options) {
   const Store store = open_store(options.store);
   const auto index = open_index(store);
   const std::string manifest = current_manifest(*index, options.study);
-  if (options.form == "authors" && options.artifacts) {
+  if (options.form != "atelier" && options.artifacts) {
     std::size_t missing = 0;
     const Json items = author_items(store, *index, manifest, options.out, missing);
-    launch_worker({{"job", "export.files"}, {"items", items}, {"missing", missing}, {"out", options.out}});
+    launch_worker({{"job", "export.files"},
+                   {"items", items},
+                   {"form", options.form},
+                   {"missing", missing},
+                   {"out", options.out}});
   }
   Exporter exporter(store, options);
   const auto runs = runs_of(*index, manifest);
@@ -181,16 +185,18 @@ void add_export(CLI::App& parent, Action& action) {
   app->add_option("study", options->study, "the study's name")->required()->type_name("STUDY");
   app->add_flag("--images", options->images, "pictures: <method>/<concept>/<seed>/<prompt>/<k>.png");
   app->add_flag("--artifacts", options->artifacts, "trained tensors: <method>/<concept>/<seed>/….safetensors");
-  one_of(
-      app->add_option("--form", options->form, "of artifacts: ours, or the files that the method's own programs write")
-          ->capture_default_str(),
-      {"atelier", "authors"});
+  one_of(app->add_option(
+                "--form", options->form,
+                "of artifacts: ours, the files that the method's own programs write, or a whole model for diffusers")
+             ->capture_default_str(),
+         {"atelier", "authors", "pipeline"});
   app->add_option("--out", options->out, "folder to write into")->required()->type_name("DIR");
   add_store(*app, options->store);
   app->add_flag("--json", options->json, "one JSON object a file on standard output");
   app->footer(
       "Examples:\n  atelier export demo --images --out pictures\n"
-      "  atelier export demo --artifacts --form authors --out checkpoints\n");
+      "  atelier export demo --artifacts --form authors --out checkpoints\n"
+      "  atelier export demo --artifacts --form pipeline --out pipelines\n");
   app->callback([options, &action] { action = [options] { return export_study(*options); }; });
 }
 

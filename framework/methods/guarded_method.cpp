@@ -111,6 +111,10 @@ std::map<std::string, std::string> GuardedMethod::other_files(const TrainedArtif
   return guarded([&] { return name_ + ": other_files"; }, [&] { return method_->other_files(artifact, target); });
 }
 
+std::map<std::string, std::string> GuardedMethod::components(const TrainedArtifact& artifact) const {
+  return guarded([&] { return name_ + ": components"; }, [&] { return method_->components(artifact); });
+}
+
 std::optional<TrainedArtifact> GuardedMethod::read(const ForeignArtifact& artifact) const {
   return guarded([&] { return name_ + ": read"; }, [&] { return method_->read(artifact); });
 }

@@ -21,6 +21,7 @@ class GuardedMethod final : public Method {
                                                        const ModuleNames& target) const override;
   [[nodiscard]] std::map<std::string, std::string> other_files(const TrainedArtifact& artifact,
                                                                const ModuleNames& target) const override;
+  [[nodiscard]] std::map<std::string, std::string> components(const TrainedArtifact& artifact) const override;
   [[nodiscard]] std::optional<TrainedArtifact> read(const ForeignArtifact& artifact) const override;
   [[nodiscard]] std::vector<PromptBranch> branches(const GuidanceRequest& request) const override;
 

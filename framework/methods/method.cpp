@@ -8,6 +8,8 @@ std::map<std::string, TensorSet> Method::files(const TrainedArtifact&, const Mod
 
 std::map<std::string, std::string> Method::other_files(const TrainedArtifact&, const ModuleNames&) const { return {}; }
 
+std::map<std::string, std::string> Method::components(const TrainedArtifact&) const { return {}; }
+
 std::optional<TrainedArtifact> Method::read(const ForeignArtifact&) const { return std::nullopt; }
 
 std::vector<PromptBranch> Method::branches(const GuidanceRequest& request) const {

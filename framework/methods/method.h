@@ -62,6 +62,9 @@ class Method {
   /// Further such files as bytes, by name: those that are no safetensors. Names may lead into folders.
   [[nodiscard]] virtual std::map<std::string, std::string> other_files(const TrainedArtifact& artifact,
                                                                        const ModuleNames& target) const;
+  /// Components of the tuned model that stand whole among those files, by folder: {"unet": "unet"}. config.json and
+  /// weights are written there with the artifact applied.
+  [[nodiscard]] virtual std::map<std::string, std::string> components(const TrainedArtifact& artifact) const;
   /// What files of the method's own programs hold, under the names that apply() knows. Nothing when they are not this
   /// method's (asked for whatever no other reader knows); throws Error when they are and cannot be read.
   [[nodiscard]] virtual std::optional<TrainedArtifact> read(const ForeignArtifact& artifact) const;

@@ -1,6 +1,9 @@
 #include "framework/models/session.h"
 
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/promote_types.h>
 #include <ATen/ops/tensor.h>
 #include <fmt/format.h>
 
@@ -212,6 +215,45 @@ void Session::replace(const std::string& parameter, const Tensor& value) {
   Tensor& place = slot(parameter);
   require_shape(parameter, "value", value, place.sizes());
   place = value;
+}
+
+namespace {
+
+/// W + Σ scale · B A
+Tensor folded(const Tensor& weight, const std::vector<LowRank>& adapters) {
+  if (adapters.empty()) return weight;
+  const auto type = weight.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  Tensor sum = weight.to(type, /*non_blocking=*/false, /*copy=*/true);
+  for (const LowRank& adapter : adapters) {
+    const Tensor product = at::matmul(adapter.b.to(type).flatten(1), adapter.a.to(type).flatten(1));
+    sum.add_(product.view(sum.sizes()), adapter.scale);
+  }
+  return sum;
+}
+
+}  // namespace
+
+TensorMap Session::whole_weights(const std::string& component) {
+  const at::NoGradGuard no_grad;
+  const Registry& names = registry(component);
+  TensorMap all;
+  for (const auto& [name, slot] : names.parameters) all[name] = slot->detach();
+  for (const auto& [name, layer] : names.linears)
+    all[name + ".weight"] = folded(layer->weight, layer->adapters).detach();
+  for (const auto& [name, layer] : names.convolutions) {
+    all[name + ".weight"] = folded(layer->weight, layer->adapters).detach();
+  }
+  const auto known = base_->text_towers();
+  const auto place = std::ranges::find(known, component);
+  if (place == known.end()) return all;
+  const Tensor rows = towers_[static_cast<std::size_t>(place - known.begin())]->added_rows();
+  if (!rows.defined()) return all;
+  for (auto& [name, tensor] : all) {
+    if (!name.ends_with("token_embedding.weight")) continue;
+    const auto type = at::promote_types(tensor.scalar_type(), rows.scalar_type());
+    tensor = at::cat({tensor.to(type), rows.detach().to(type)});
+  }
+  return all;
 }
 
 void Session::edit_text_attention(std::size_t index, std::int64_t layer, TextAttentionEdit edit) {

@@ -80,6 +80,10 @@ class Session {
   /// Replaces one parameter by a tensor of the same shape: what an earlier stage learned.
   void replace(const std::string& parameter, const Tensor& value);
 
+  /// The weights of a component as a file of their own: what replaced them, adapters folded in (float32 there; float64
+  /// stays), and the rows of new tokens behind the token table's last. On the base's device, without gradient.
+  [[nodiscard]] TensorMap whole_weights(const std::string& component);
+
   /// Edits the self-attention of one layer of a tower in every following encode().
   void edit_text_attention(std::size_t tower, std::int64_t layer, TextAttentionEdit edit);
   void clear_text_edits();
@@ -87,6 +91,7 @@ class Session {
 
   /// Every following encode() reads SDXL's pooled vector at the end token, also where a learned token stands.
   void pool_at_eos() { pool_at_eos_ = true; }
+  [[nodiscard]] bool pools_at_eos() const { return pool_at_eos_; }
 
   /// Prompts through all towers. Placeholders of several vectors are expanded; long prompts are cut at 77 tokens.
   [[nodiscard]] TextCondition encode(const std::vector<std::string>& prompts, const EncodeOptions& options = {});

@@ -25,6 +25,8 @@ class TextTower {
   void check_token(const std::string& name, const Tensor& vectors);
   /// vectors [n, D] or [D].
   void add_token(const std::string& name, const Tensor& vectors);
+  /// [n, D] behind the table's last; undefined where no token was added.
+  [[nodiscard]] Tensor added_rows() const { return vectors_.empty() ? Tensor() : extra_tokens(); }
   /// [D] float32, a copy.
   [[nodiscard]] Tensor token_vector(const std::string& word);
 

@@ -15,7 +15,7 @@ namespace {
 constexpr const char* kMetadata = "atelier";
 constexpr std::string_view kAux = "aux.";
 
-Tensor copy_of(const Tensor& value) { return value.detach().to(at::kCPU).contiguous().clone(); }
+Tensor on_cpu(const Tensor& value) { return value.detach().to(at::kCPU).contiguous(); }
 
 std::string metadata_of(const ArtifactObject& object) {
   return Json{{"method", object.method},
@@ -73,9 +73,9 @@ bool is_artifact_object(const std::filesystem::path& path) {
 }
 
 void ObjectWriter::tensor(const std::string& name, const Tensor& value) {
-  object_.artifact.tensors[name] = copy_of(value);
+  object_.artifact.tensors[name] = on_cpu(value);
 }
-void ObjectWriter::aux(const std::string& name, const Tensor& value) { object_.aux[name] = copy_of(value); }
+void ObjectWriter::aux(const std::string& name, const Tensor& value) { object_.aux[name] = on_cpu(value); }
 void ObjectWriter::note(const std::string& key, const std::string& value) { object_.artifact.notes[key] = value; }
 
 }  // namespace atelier::worker

@@ -13,6 +13,7 @@
 #include "framework/worker/artifacts.h"
 #include "framework/worker/base_cache.h"
 #include "framework/worker/job.h"
+#include "framework/worker/whole_pipeline.h"
 
 namespace atelier::worker {
 namespace {
@@ -29,6 +30,14 @@ std::filesystem::path place_of(const std::filesystem::path& folder, const std::s
   return place;
 }
 
+/// One artifact, applied, as a whole model. Returns how many files that are.
+std::size_t export_pipeline(const Job& item, BaseCache& bases) {
+  Session session(bases.get(item));
+  const auto object = ArtifactObject::read(item.text("object"));
+  MethodPlugin::open(item.text("plugin")).create()->apply(session, object.artifact, 1.0);
+  return write_whole_pipeline(session, item.text("out"));
+}
+
 /// One artifact in the form of its authors. Returns how many files that are.
 std::size_t export_item(const Job& item, BaseCache& bases) {
   const auto plugin = MethodPlugin::open(item.text("plugin"));
@@ -43,7 +52,12 @@ std::size_t export_item(const Job& item, BaseCache& bases) {
     write_safetensors(place_of(folder, name), content.tensors, {.metadata = content.metadata, .add_format = false});
   }
   for (const auto& [name, bytes] : others) write_file_atomically(place_of(folder, name), bytes);
-  const auto written = files.size() + others.size();
+  auto written = files.size() + others.size();
+  const auto components = method->components(object.artifact);
+  if (!components.empty()) method->apply(session, object.artifact, 1.0);
+  for (const auto& [name, component] : components) {
+    written += write_whole_component(session, component, place_of(folder, name));
+  }
   if (written == 0) fmt::print(stderr, "atelier: {} has no file form of its own\n", plugin.spec().name);
   return written;
 }
@@ -57,7 +71,8 @@ void run_export_files(const Job& job) {
   }
   BaseCache bases;
   std::size_t written = 0;
-  for (const Json& item : *items) written += export_item(Job(item), bases);
+  const bool whole = job.optional_text("form").value_or("authors") == "pipeline";
+  for (const Json& item : *items) written += whole ? export_pipeline(Job(item), bases) : export_item(Job(item), bases);
   fmt::print("{} files written below {}\n", written, job.text("out"));
   if (const auto missing = job.optional_integer("missing").value_or(0); missing > 0) {
     throw Error({.where = "export",

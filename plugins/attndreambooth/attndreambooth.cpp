@@ -2,7 +2,7 @@
 // each from where the one before ended, while the attention to the token is kept like that to its class word.
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <optional>
 
 #include "framework/core/error.h"
 #include "framework/methods/learned_token.h"
@@ -39,9 +39,17 @@ class AttnDreamBooth final : public Method {
     restore(session, artifact.tensors, "unet.*");
   }
 
-  [[nodiscard]] std::map<std::string, TensorSet> files(const TrainedArtifact& artifact,
-                                                       const ModuleNames&) const override {
-    return unet_files(artifact);
+  [[nodiscard]] std::map<std::string, std::string> other_files(const TrainedArtifact& artifact,
+                                                               const ModuleNames&) const override {
+    return embedding_files(artifact);
+  }
+
+  [[nodiscard]] std::map<std::string, std::string> components(const TrainedArtifact& artifact) const override {
+    return unet_folders(artifact);
+  }
+
+  [[nodiscard]] std::optional<TrainedArtifact> read(const ForeignArtifact& artifact) const override {
+    return read_output(artifact.files);
   }
 };
 

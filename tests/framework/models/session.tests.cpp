@@ -11,6 +11,7 @@
 #include <c10/core/Allocator.h>
 
 #include <atomic>
+#include <nlohmann/json.hpp>
 
 #include "framework/core/error.h"
 #include "framework/formats/checkpoint.h"
@@ -262,4 +263,40 @@ TEST_CASE("patterns hold stars for any run of characters", "[models][session]") 
   CHECK(matches("unet.*.to_*", "unet.x.attn.to_k"));
   CHECK_FALSE(matches("a*c", "abd"));
   CHECK_FALSE(matches("abc", "ab"));
+}
+
+TEST_CASE("whole weights compute without a session's additions what it computes with them", "[models][session]") {
+  const auto model = base("sd21");
+  Session session(model);
+  constexpr const char* kConvolution = "unet.down_blocks.0.resnets.0.conv1";
+  session.attach(kToK, adapter_for(session, kToK, 3.0));
+  const auto shape = session.layer_shape(kConvolution);
+  session.attach(
+      kConvolution,
+      {.a = random({2, shape[1], shape[2], shape[3]}, 13), .b = random({shape[0], 2, 1, 1}, 14), .scale = 0.5});
+  session.replace("unet.conv_in.bias", random({session.layer_shape("unet.conv_in")[0]}, 15));
+  const auto width = session.text(0).config().width;
+  const Tensor rows = random({2, width}, 16);
+  session.add_token("<a>", {rows});
+  const TensorMap unet = session.whole_weights("unet"), text = session.whole_weights("text_encoder");
+
+  const at::NoGradGuard no_grad;
+  const UNet whole(model->config("unet"), Weights("whole", unet, model->placement()));
+  const auto input = unet_input(session.unet());
+  const Tensor expected = session.unet().forward(input), found = whole.forward(input);
+  CHECK((found - expected).abs().max().item<double>() < 1e-4 * expected.abs().max().item<double>());
+  CHECK(unet.size() == session.unet().registry().parameters.size());
+
+  Json config = model->config("text_encoder");
+  const auto words = session.text(0).config().vocabulary;
+  config["vocab_size"] = words + 2;
+  const ClipText encoder(config, Weights("whole", text, model->placement()));
+  const auto ids = session.tokenize({"a photo of <a>"}).towers.front();
+  CHECK(at::equal(encoder.forward(ids).last_hidden_state, session.encode({"a photo of <a>"}).context));
+  const Tensor& table = text.at("text_model.embeddings.token_embedding.weight");
+  CHECK(at::equal(table.narrow(0, words, 2), rows));
+  // The base is what it was.
+  Session other(model);
+  CHECK(other.whole_weights("text_encoder").at("text_model.embeddings.token_embedding.weight").size(0) == words);
+  CHECK_FALSE(at::equal(other.whole_weights("unet").at("conv_in.bias"), unet.at("conv_in.bias")));
 }

@@ -108,7 +108,7 @@ TEST_CASE("Real shapes: 1,024, 50,352,320 and 865,910,724 numbers learn", "[attn
 }
 
 TEST_CASE("A batch of 8 has the gradient of 4 pieces of 2, the regulariser among it", "[attndreambooth][stages]") {
-  for (const char* stage : {"embedding", "attention", "identity"}) {
+  for (const char* stage : {"embedding", "attention"}) {  // of `identity`: tests/parity
     const Json strong{{std::string(stage) + ".reg_mean_weight", 200.0},
                       {std::string(stage) + ".reg_var_weight", 500.0}};
     Json pieces = strong;
