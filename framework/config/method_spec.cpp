@@ -158,18 +158,14 @@ class SpecCheck {
             "a last rule without conditions");
     for (const auto& rule : spec_.phrases) {
       check_conditions(rule.when, "phrases");
-      check_phrase(rule.text);
-      check_phrase(rule.base);
+      check_phrase(rule);
     }
   }
 
-  void check_phrase(const std::string& text) const {
-    for (auto open = text.find('{'); open != std::string::npos; open = text.find('{', open + 1)) {
-      const auto rest = std::string_view(text).substr(open);
-      const bool placeholder = rest.starts_with("{placeholder}");
-      require(placeholder || rest.starts_with("{class}"), "phrases", fmt::format("\"{}\"", text),
-              "{placeholder} and {class} only");
-      if (placeholder) static_cast<void>(option_named("placeholder_token", "phrases"));
+  void check_phrase(const PhraseRule& rule) const {
+    for (const auto& name : phrase_option_names(rule)) {
+      require(option_named(name, "phrases").type == OptionType::text, "phrases", "{" + name + "}",
+              "{class}, {placeholder} or a text option");
     }
   }
 
@@ -188,5 +184,19 @@ class SpecCheck {
 }  // namespace
 
 void check_spec(const MethodSpec& spec) { SpecCheck(spec).run(); }
+
+std::vector<std::string> phrase_option_names(const PhraseRule& rule) {
+  std::vector<std::string> names;
+  for (const auto* text : {&rule.text, &rule.base}) {
+    for (auto open = text->find('{'); open != std::string::npos; open = text->find('{', open + 1)) {
+      const auto close = text->find('}', open);
+      auto name = text->substr(open + 1, close == std::string::npos ? close : close - open - 1);
+      if (name == "class") continue;
+      if (name == "placeholder") name = "placeholder_token";
+      if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
+    }
+  }
+  return names;
+}
 
 }  // namespace atelier

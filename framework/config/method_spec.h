@@ -61,8 +61,8 @@ struct ArgumentSpec {
   std::string text;  ///< the option's name; else one sentence
 };
 
-/// What stands for the concept in prompts: the first rule whose conditions hold. `{placeholder}` becomes the value of
-/// the option placeholder_token and `{class}` the class word.
+/// What stands for the concept in prompts: the first rule whose conditions hold. `{class}` becomes the class word,
+/// `{placeholder}` the value of the option placeholder_token, and any other name in braces that of the text option.
 struct PhraseRule {
   std::vector<Condition> when;
   std::string text;  ///< "{placeholder} {class}"
@@ -140,6 +140,9 @@ struct ResolvedOptions {
 /// Why a declared option changes nothing under these resolved options ("x has no effect unless y = z"); "" when it
 /// does.
 [[nodiscard]] std::string no_effect_reason(const MethodSpec& spec, const OptionSpec& option, const Json& options);
+
+/// The options that a phrase names in braces, each once, in order of appearance.
+[[nodiscard]] std::vector<std::string> phrase_option_names(const PhraseRule& rule);
 
 /// Null when the method has none of this name; the preset "" is the first.
 [[nodiscard]] const OptionSpec* find_option(const MethodSpec& spec, std::string_view name);

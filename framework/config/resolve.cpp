@@ -21,8 +21,7 @@ bool used_by_method(const MethodSpec& spec, std::string_view name) {
   const bool by_stages =
       std::ranges::any_of(spec.stages, [&](const StageSpec& stage) { return names_option(stage.runs_when, name); });
   const bool by_phrase = std::ranges::any_of(spec.phrases, [&](const PhraseRule& rule) {
-    const bool placeholder = (rule.text + rule.base).find("{placeholder}") != std::string::npos;
-    return names_option(rule.when, name) || (placeholder && name == "placeholder_token");
+    return names_option(rule.when, name) || names_option(phrase_option_names(rule), name);
   });
   return by_stages || by_phrase;
 }

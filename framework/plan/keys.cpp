@@ -121,7 +121,10 @@ std::string filled(const std::string& text, const std::string& phrase) {
 }
 
 std::string phrase_of(const std::string& rule, const Json& options, const std::string& class_word) {
-  return replaced(replaced(rule, "{placeholder}", option_text(options, "placeholder_token")), "{class}", class_word);
+  std::string phrase = replaced(rule, "{placeholder}", option_text(options, "placeholder_token"));
+  for (const auto& name : phrase_option_names({.when = {}, .text = rule, .base = {}}))
+    phrase = replaced(phrase, "{" + name + "}", option_text(options, name));
+  return replaced(phrase, "{class}", class_word);
 }
 
 const PhraseRule& phrase_rule(const MethodSpec& spec, const Json& options) {
@@ -141,7 +144,7 @@ Json phrase_options(const MethodSpec& spec, const Json& options) {
   };
   for (const auto& rule : spec.phrases) {
     for (const auto& condition : rule.when) take(condition.option);
-    if ((rule.text + rule.base).find("{placeholder}") != std::string::npos) take("placeholder_token");
+    for (const auto& name : phrase_option_names(rule)) take(name);
   }
   return used;
 }

@@ -76,7 +76,7 @@ struct ClassImageIngredients {
 /// `{}` of a template replaced; with "" also the blanks around it become one.
 [[nodiscard]] std::string filled(const std::string& text, const std::string& phrase);
 
-/// `{placeholder}` and `{class}` of a phrase rule replaced.
+/// What stands in braces in a phrase rule, replaced: `{class}`, `{placeholder}`, text options.
 [[nodiscard]] std::string phrase_of(const std::string& rule, const Json& options, const std::string& class_word);
 /// The first rule that holds. Throws Error when none does.
 [[nodiscard]] const PhraseRule& phrase_rule(const MethodSpec& spec, const Json& options);

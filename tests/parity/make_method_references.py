@@ -22,6 +22,7 @@ import json  # noqa: E402
 import diffusers  # noqa: E402
 import reference_methods_attndreambooth as attndreambooth  # noqa: E402
 import reference_methods_attndreambooth_cases as attndreambooth_cases  # noqa: E402
+import reference_methods_catversion as catversion  # noqa: E402
 import reference_methods_clip as clip  # noqa: E402
 import reference_methods_dco as dco  # noqa: E402
 import reference_methods_dco_cases as dco_cases  # noqa: E402
@@ -47,6 +48,7 @@ RUNS = {
     "dreambooth_lora": dreambooth_lora.run,
     "custom_diffusion": custom_diffusion.run,
     "attndreambooth": attndreambooth.run,
+    "catversion": catversion.run,
 }
 CASES = [
     textual_inversion.cases,
@@ -56,6 +58,7 @@ CASES = [
     dreambooth_lora.cases,
     custom_diffusion.cases,
     attndreambooth_cases.cases,
+    catversion.cases,
 ]
 
 
@@ -130,7 +133,8 @@ def main():
     diffusers.utils.logging.set_verbosity_error()
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    for verify in (clip.check, lora.check, reference_sketch.check, check_layers, attndreambooth.check_encoder):
+    for verify in (clip.check, lora.check, reference_sketch.check, check_layers, attndreambooth.check_encoder,
+                   catversion.check):
         verify()
     for case in [case for cases in CASES for case in cases()]:
         if arguments.cases and case.name not in arguments.cases:

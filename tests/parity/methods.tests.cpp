@@ -296,6 +296,12 @@ void check_method(const std::string& method, const std::string& dtype) {
 
 }  // namespace
 
+TEST_CASE("Training steps of CatVersion agree in float32", "[parity][methods][catversion]") {
+  check_method("catversion", "float32");
+}
+TEST_CASE("Training steps of CatVersion agree in float64", "[parity][methods][catversion]") {
+  check_method("catversion", "float64");
+}
 TEST_CASE("Training steps of TextReg agree in float32", "[parity][methods][textreg]") {
   check_method("textreg", "float32");
 }

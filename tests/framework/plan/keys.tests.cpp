@@ -145,6 +145,7 @@ TEST_CASE("templates are filled, a deleted placeholder leaves one blank", "[plan
   CHECK(filled("A photo of {}", "") == "A photo of");
   CHECK(filled("{} and {}", "{}") == "{} and {}");
   CHECK(phrase_of("{placeholder} {class}", {{"placeholder_token", "<v>"}}, "cat") == "<v> cat");
+  CHECK(phrase_of("{caption} of {class}", {{"caption", "toy"}, {"placeholder_token", "<v>"}}, "cat") == "toy of cat");
 }
 
 TEST_CASE("a difference names the path and both values", "[plan][keys]") {
