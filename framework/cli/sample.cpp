@@ -8,6 +8,7 @@
 #include "framework/cli/arguments.h"
 #include "framework/cli/base_model.h"
 #include "framework/cli/command.h"
+#include "framework/cli/edit_options.h"
 #include "framework/cli/options.h"
 #include "framework/cli/prompts.h"
 #include "framework/cli/schedulers.h"
@@ -23,7 +24,7 @@ struct What {
   BaseModel base;
   std::string out;
   std::optional<std::string> placeholder, prompts_file, negative, base_prompt, class_word;
-  std::vector<std::string> artifacts, artifact_settings, prompts;
+  std::vector<std::string> artifacts, artifact_settings, prompts, attention_words;
 };
 
 struct How {
@@ -40,6 +41,7 @@ struct How {
 struct SampleOptions {
   What what;
   How how;
+  EditOptions edit;
 };
 
 [[noreturn]] void refuse(std::string where, std::string found, std::string expected) {
@@ -79,7 +81,7 @@ void check(const What& what, const How& how) {
   if (how.latents_out) check_output("--latents-out", *how.latents_out);
 }
 
-Json job_of(const What& what, const How& how) {
+Json job_of(const What& what, const How& how, const EditOptions& edit) {
   Json job = {{"job", "sample"},
               {"artifacts", artifacts_of(what)},
               {"artifact_settings", parse_settings(what.artifact_settings, "--artifact-set")},
@@ -105,6 +107,8 @@ Json job_of(const What& what, const How& how) {
               {"threads", or_null(how.threads)},
               {"batch", or_null(how.batch)},
               {"preview_every", or_null(how.preview_every)},
+              {"attention_maps", what.attention_words},
+              {"edit", edit_json(edit)},
               {"json", how.json}};
   describe_base_model(job, what.base);
   return job;
@@ -129,6 +133,10 @@ void add_what(CLI::App& app, What& what) {
   app.add_option("--negative", what.negative, "negative prompt")->type_name("TEXT");
   app.add_option("--base-prompt", what.base_prompt, "prompt for the base model, with --reward-guidance")
       ->type_name("TEXT");
+  app.add_option("--attention-maps", what.attention_words,
+                 "also write where these words of the prompts are looked at; '{}' as in prompts")
+      ->allow_extra_args(false)
+      ->type_name(std::string("WORD") + kSeveral);
   app.add_option("--out", what.out, "folder for the pictures, one folder a prompt")->required()->type_name("DIR");
 }
 
@@ -162,6 +170,9 @@ constexpr const char* kSampleExamples = R"(Examples:
                  --scheduler dpmpp_2m --steps 25 --out out
   atelier sample --model sdxl --artifact dog.safetensors --prompt "a {} in a hat" --base-prompt "a dog in a hat" \
                  --reward-guidance 3 --size 1024x1024 --out out
+  atelier sample --model sd15 --prompt "a red cat on the beach" --attention-maps cat --attention-maps beach --out out
+  atelier sample --model sd15 --prompt "a red cat on the beach" --edit "a red dog on the beach" \
+                 --blend cat --blend dog --scheduler ddim --out out
 )";
 
 }  // namespace
@@ -170,12 +181,13 @@ void add_sample(CLI::App& parent, Action& action) {
   CLI::App* app = parent.add_subcommand("sample", "Make pictures from prompts with a base model and learned artifacts");
   const auto options = std::make_shared<SampleOptions>();
   add_what(*app, options->what);
+  add_edit_options(*app, options->edit);
   add_how(*app, options->how);
   app->footer(kSampleExamples);
   app->callback([options, &action] {
     action = [options]() -> int {
       check(options->what, options->how);
-      launch_worker(job_of(options->what, options->how));
+      launch_worker(job_of(options->what, options->how, options->edit));
     };
   });
 }

@@ -35,13 +35,14 @@ AttentionLayer::AttentionLayer(const Scope& scope, std::int64_t width, std::int6
       to_out_(scope / "to_out.0", width, width) {}
 
 Tensor AttentionLayer::forward(const Tensor& x, const Tensor& context, const UNetCall& call, bool cross) const {
-  AttentionOptions options{.heads = heads_, .bias = {}, .causal = false, .observer = nullptr, .layer = name_};
+  AttentionOptions options{.heads = heads_, .observe_apart = call.observe_apart, .layer = name_};
   const AttentionObserver summarise = [&call](std::string_view layer, const Tensor& probabilities) {
     if (call.observer) call.observer(layer, probabilities);
     call.summaries->layers.push_back(call.summaries->summarise(layer, probabilities));
   };
   if (cross && call.observer) options.observer = &call.observer;
   if (cross && call.summaries != nullptr) options.observer = &summarise;
+  if (call.editor != nullptr && call.editor->wants(name_, x.size(1))) options.editor = call.editor;
   const auto detached = cross ? call.detached_text : 0;
   const Tensor mixed =
       attention(to_q_.forward(x, &call.adapters), detach_first(to_k_.forward(context, &call.adapters), detached),

@@ -25,6 +25,8 @@ struct AttentionSummaries {
 struct UNetCall {
   AdapterCall adapters;
   AttentionObserver observer;  ///< empty: cross-attention maps are never formed; transformers are never recomputed
+  bool observe_apart = false;  ///< the observer changes no bit of the result, and pays for that with a second kernel
+  AttentionEditor* editor = nullptr;        ///< of cross- and self-attention; borrowed, null: none
   AttentionSummaries* summaries = nullptr;  ///< borrowed for the call
   std::int64_t detached_text =
       0;                    ///< of so many leading text states keys and values give no gradient (cross-attention)

@@ -16,8 +16,21 @@ std::vector<Branch> classifier_free_guidance(const TextCondition& unconditional,
           {.name = "cond", .text = conditional, .weight = guidance_scale}};
 }
 
-GuidedModel::GuidedModel(const UNet& unet, std::vector<Branch> branches, Tensor time_ids)
-    : unet_(unet), branches_(std::move(branches)), time_ids_(std::move(time_ids)) {}
+std::size_t conditional_branch(const std::vector<Branch>& branches) {
+  const auto found = std::ranges::find(branches, "cond", &Branch::name);
+  return found == branches.end() ? branches.size() - 1 : static_cast<std::size_t>(found - branches.begin());
+}
+
+GuidedModel::GuidedModel(const UNet& unet, std::vector<Branch> branches, Tensor time_ids, GuidedHooks hooks)
+    : unet_(unet), branches_(std::move(branches)), time_ids_(std::move(time_ids)), hooks_(std::move(hooks)) {
+  call_.observer = hooks_.observer;
+  call_.observe_apart = true;
+  call_.editor = hooks_.editor;
+}
+
+Tensor GuidedModel::finish_step(const Tensor& sample) const {
+  return hooks_.after_step ? hooks_.after_step(sample) : sample;
+}
 
 void GuidedModel::stack(std::int64_t batch) {
   std::vector<Tensor> contexts, pooled, scales;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -21,14 +22,26 @@ struct Branch {
 [[nodiscard]] std::vector<Branch> classifier_free_guidance(const TextCondition& unconditional,
                                                            const TextCondition& conditional, double guidance_scale);
 
+/// The place of the conditional branch: the one named "cond", else the last.
+[[nodiscard]] std::size_t conditional_branch(const std::vector<Branch>& branches);
+
+/// What looks into the guided steps of a picture or changes them. Rows of attention maps lie branch by branch.
+struct GuidedHooks {
+  AttentionObserver observer = {};    ///< sees the cross-attention of each call; changes no bit of the pictures
+  AttentionEditor* editor = nullptr;  ///< borrowed; null: none
+  std::function<Tensor(const Tensor&)> after_step = {};  ///< [B, 4, h, w] after a step -> what goes on; empty: the same
+};
+
 /// The weighted sum of a set of branches, all of them in one UNet call.
 class GuidedModel {
  public:
   /// `time_ids` [1 or B, 6] for SDXL, undefined otherwise. Borrows the UNet.
-  GuidedModel(const UNet& unet, std::vector<Branch> branches, Tensor time_ids = {});
+  GuidedModel(const UNet& unet, std::vector<Branch> branches, Tensor time_ids = {}, GuidedHooks hooks = {});
 
   /// sample [B, 4, h, w], already scaled for the model -> noise prediction [B, 4, h, w] in `sample`'s dtype.
   [[nodiscard]] Tensor predict(const Tensor& sample, double timestep);
+  /// GuidedHooks::after_step.
+  [[nodiscard]] Tensor finish_step(const Tensor& sample) const;
 
  private:
   void stack(std::int64_t batch);
@@ -36,6 +49,7 @@ class GuidedModel {
   const UNet& unet_;
   std::vector<Branch> branches_;
   Tensor time_ids_;
+  GuidedHooks hooks_;
   std::int64_t batch_ = 0;
   UNetInput input_;  // the conditions of all branches, stacked branch by branch
   UNetCall call_;

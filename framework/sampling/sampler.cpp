@@ -38,7 +38,7 @@ Tensor sample_latents(GuidedModel& model, Scheduler& scheduler, const Tensor& la
   for (std::size_t call = 0; call < calls; ++call) {
     const Tensor noise_pred = model.predict(scheduler.scale_model_input(sample, call), scheduler.timesteps()[call]);
     const Tensor noise = scheduler.draws_noise(call) ? draw(sample, generators) : Tensor();
-    sample = scheduler.step(noise_pred, call, sample, noise);
+    sample = model.finish_step(scheduler.step(noise_pred, call, sample, noise));
     if (on_step) on_step({call, calls, sample});
   }
   if (!at::isfinite(sample).all().item<bool>()) {

@@ -7,6 +7,8 @@
 
 #include "framework/core/error.h"
 #include "framework/image/encode.h"
+#include "framework/tensor/tensor_io.h"
+#include "framework/worker/attention_pictures.h"
 
 namespace atelier::worker {
 namespace {
@@ -68,6 +70,11 @@ Json PictureFolder::provenance(std::size_t prompt, std::int64_t picture) const {
   if (request_.negative) json["negative"] = *request_.negative;
   if (request_.reward_guidance) json["reward_guidance"] = *request_.reward_guidance;
   if (!artifacts.empty()) json["artifacts"] = artifacts;
+  if (request_.edit && prompt > 0) {
+    json["edit_of"] = request_.prompts.front();
+    json["cross_replace"] = {request_.edit->cross.begin, request_.edit->cross.end};
+    json["self_replace"] = {request_.edit->self.begin, request_.edit->self.end};
+  }
   return json;
 }
 
@@ -81,6 +88,19 @@ void PictureFolder::write(std::size_t prompt, std::int64_t picture, const Image&
   if (!request_.json) return;
   json["file"] = path.string();
   fmt::print("{}\n", json.dump());
+}
+
+void PictureFolder::write_attention(std::size_t prompt, std::int64_t picture, const Image& image,
+                                    const std::vector<std::string>& words, const Tensor& maps) const {
+  const auto into = folder(prompt);
+  const auto name = numbered(picture, request_.images) + "_attention";
+  NamedTensors raw;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const Tensor map = maps[static_cast<std::int64_t>(i)];
+    raw.tensors[words[i]] = map;
+    write_png(into / fmt::format("{}_{}_{}.png", name, i, slug(words[i])), with_heat(image, map));
+  }
+  write_named_tensors(into / (name + ".safetensors"), raw);
 }
 
 void PictureFolder::write_preview(std::size_t prompt, std::int64_t picture, std::size_t step,

@@ -2,8 +2,10 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "framework/image/image.h"
+#include "framework/tensor/tensor.h"
 #include "framework/worker/sample_request.h"
 
 namespace atelier::worker {
@@ -17,6 +19,11 @@ class PictureFolder {
 
   /// Atomic; with --json also one line on standard output.
   void write(std::size_t prompt, std::int64_t picture, const Image& image) const;
+  /// What the words were looked at for in that picture: `<number>_attention.safetensors` with each word's map [h, w],
+  /// and beside it the picture with the map over it, `<number>_attention_<k>_<word>.png`. maps [words, h, w] on the
+  /// CPU.
+  void write_attention(std::size_t prompt, std::int64_t picture, const Image& image,
+                       const std::vector<std::string>& words, const Tensor& maps) const;
   void write_preview(std::size_t prompt, std::int64_t picture, std::size_t step, const Image& image) const;
 
  private:

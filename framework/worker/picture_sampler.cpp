@@ -47,13 +47,13 @@ Tensor PictureSampler::time_ids() const {
 }
 
 Tensor PictureSampler::latents(const std::vector<Branch>& branches, const std::vector<std::uint64_t>& seeds,
-                               const Tensor& given, const OnStep& on_step) {
+                               const Tensor& given, const OnStep& on_step, const GuidedHooks& hooks) {
   std::vector<at::Generator> generators;
   Tensor initial = initial_latents(shape_, seeds, generators);
   if (given.defined()) initial = given;
   const auto& placement = session_.base().placement();
   initial = initial.to(placement.device, placement.dtype == at::kDouble ? at::kDouble : at::kFloat);
-  GuidedModel model(session_.unet(), branches, time_ids());
+  GuidedModel model(session_.unet(), branches, time_ids(), hooks);
   const auto scheduler = plan_.make_scheduler(session_.base().checkpoint());
   return sample_latents(model, *scheduler, initial, generators, on_step);
 }

@@ -39,9 +39,11 @@ class PictureSampler {
   /// One call with a row for each seed; row i is the picture of `atelier sample --seed seeds[i]`. `given` [n, 4, h, w]
   /// of unit variance stands for the initial latents where it is defined. Returns the final latents [n, 4, h, w].
   [[nodiscard]] Tensor latents(const std::vector<Branch>& branches, const std::vector<std::uint64_t>& seeds,
-                               const Tensor& given = {}, const OnStep& on_step = {});
+                               const Tensor& given = {}, const OnStep& on_step = {}, const GuidedHooks& hooks = {});
   /// Latents [1, 4, h, w] -> a picture. One at a time: the decoder needs more memory than the UNet.
   [[nodiscard]] Image decode(const Tensor& latents) const;
+  /// Channels, height and width of the latents.
+  [[nodiscard]] const std::vector<std::int64_t>& shape() const { return shape_; }
   /// UNet calls of one batch.
   [[nodiscard]] std::size_t calls() const;
 

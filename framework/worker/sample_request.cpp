@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "framework/core/error.h"
 #include "framework/formats/model_locator.h"
 
@@ -44,6 +46,8 @@ SampleRequest SampleRequest::from(const Job& job) {
   request.latents_in = job.optional_text("latents_in");
   request.latents_out = job.optional_text("latents_out");
   request.preview_every = job.optional_integer("preview_every");
+  if (job.find("attention_maps") != nullptr) request.attention_words = job.texts("attention_maps");
+  request.edit = EditRequest::from(job);
   request.json = job.flag("json");
   if (request.prompts.empty() || request.images < 1 || request.batch < 1 || request.steps < 1) {
     throw Error({.where = "job: prompts, images, batch, steps",
@@ -51,12 +55,18 @@ SampleRequest SampleRequest::from(const Job& job) {
                  .expected = "at least one of each"},
                 ErrorKind::usage);
   }
+  if (request.edit && request.prompts.size() != 1) {
+    throw Error({.where = "--edit",
+                 .found = fmt::format("{} prompts", request.prompts.size()),
+                 .expected = "one: the source of the edits"},
+                ErrorKind::usage);
+  }
   return request;
 }
 
 SampleRequest SampleRequest::with_phrase(const std::string& phrase) const {
   SampleRequest filled = *this;
-  for (auto& prompt : filled.prompts) {
+  const auto fill = [&](std::string& prompt) {
     for (auto at = prompt.find("{}"); at != std::string::npos; at = prompt.find("{}", at + phrase.size())) {
       if (phrase.empty()) {
         throw Error({.where = fmt::format("prompt \"{}\"", prompt),
@@ -67,7 +77,10 @@ SampleRequest SampleRequest::with_phrase(const std::string& phrase) const {
       }
       prompt.replace(at, 2, phrase);
     }
-  }
+  };
+  std::ranges::for_each(filled.prompts, fill);
+  std::ranges::for_each(filled.attention_words, fill);
+  if (filled.edit) std::ranges::for_each(filled.edit->prompts, fill);
   return filled;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "framework/formats/checkpoint.h"
+#include "framework/worker/edit_request.h"
 #include "framework/worker/job.h"
 #include "framework/worker/picture_sampler.h"
 
@@ -35,11 +36,13 @@ struct SampleRequest {
   std::optional<std::pair<std::int64_t, std::int64_t>> size;  ///< width, height
   std::optional<std::string> latents_in, latents_out;
   std::optional<std::int64_t> preview_every;
+  std::vector<std::string> attention_words;  ///< whose maps are written
+  std::optional<EditRequest> edit;           ///< of the only prompt
   bool json = false;
 
   [[nodiscard]] static SampleRequest from(const Job& job);
-  /// `{}` in the prompts replaced by the phrase of the concept. Throws a usage Error when a prompt has `{}` and there
-  /// is no phrase.
+  /// `{}` in the prompts, edited prompts and attention words replaced by the phrase of the concept. Throws a usage
+  /// Error when a prompt has `{}` and there is no phrase.
   [[nodiscard]] SampleRequest with_phrase(const std::string& phrase) const;
   /// How its pictures are made. The request must have a size, and outlive the plan.
   [[nodiscard]] SamplingPlan plan() const;

@@ -15,14 +15,18 @@ import os
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import argparse  # noqa: E402
+import functools  # noqa: E402
 
 import diffusers  # noqa: E402
 import reference_sample_catversion as catversion  # noqa: E402
+import reference_sample_editing as editing  # noqa: E402
 import torch  # noqa: E402
 import transformers  # noqa: E402
 from reference_files import REFERENCES  # noqa: E402
 
-CASES = {"catversion": catversion.write}
+CASES = {"catversion": catversion.write,
+         **{name: functools.partial(editing.write_edit, name) for name in editing.CASES},
+         "attention_maps": functools.partial(editing.write_maps, "attention_maps")}
 
 
 def main():

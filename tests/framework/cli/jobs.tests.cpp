@@ -116,6 +116,8 @@ TEST_CASE("sample hands over every option, and null for what was not given", "[c
                          {"model_config", nullptr},
                          {"artifacts", Json::array()},
                          {"artifact_settings", Json::object()},
+                         {"attention_maps", Json::array()},
+                         {"edit", nullptr},
                          {"placeholder", nullptr},
                          {"prompts", {"a cat"}},
                          {"images", 1},
@@ -193,6 +195,35 @@ TEST_CASE("sample hands over what was given", "[cli][sample]") {
   CHECK(got["reward_guidance"] == 0.0);
   CHECK(got["latents_in"] == place / "x.safetensors");
   CHECK(got["json"] == true);
+}
+
+TEST_CASE("sample hands over edits and the words whose maps are wanted", "[cli][sample]") {
+  const SamplePlace place;
+  const Json got = job(place.sample({"--prompt", "a red cat", "--attention-maps", "cat", "--edit", "a red dog",
+                                     "--cross-replace", "0.6", "--cross-replace", "dog=0.1:0.4", "--self-replace",
+                                     "0.2:0.5", "--reweight", "red=-2.5", "--blend", "cat,red", "--blend", "dog"}));
+  CHECK(got["attention_maps"] == Json({"cat"}));
+  CHECK(got["edit"] == Json({{"prompts", {"a red dog"}},
+                             {"mode", "auto"},
+                             {"cross", {0.0, 0.6}},
+                             {"of_words", Json::array({Json::array({"dog", {0.1, 0.4}})})},
+                             {"self", {0.2, 0.5}},
+                             {"factors", Json::array({Json::array({"red", -2.5})})},
+                             {"blend", {{"cat", "red"}, {"dog"}}},
+                             {"threshold", 0.3}}));
+}
+
+TEST_CASE("sample refuses edits that cannot be read", "[cli][sample]") {
+  const SamplePlace place;
+  const auto edited = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"--prompt", "a cat", "--edit", "a dog"});
+    return place.sample(std::move(more));
+  };
+  check_refused(edited({"--cross-replace", "1.5"}), "shares of the steps from 0 to 1");
+  check_refused(edited({"--self-replace", "0.5:0.2"}), "--self-replace");
+  check_refused(edited({"--reweight", "dog"}), "WORD=FACTOR");
+  check_refused(edited({"--blend", "cat"}), "2 times");
+  check_refused(place.sample({"--prompt", "a cat", "--reweight", "cat=2"}), "an --edit");
 }
 
 TEST_CASE("the default guidance is 5 where the pipeline has two text encoders", "[cli][sample]") {
