@@ -15,14 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Checkpoint open(const BaseModel& base) {
-  ModelLocation location = locate_model(base.model);
-  if (base.variant) location.variant = *base.variant;
-  if (base.model_config) location.model_config = *base.model_config;
-  if (base.allow_pickle) location.allow_pickle = true;
-  return Checkpoint::open(location);
-}
-
 /// A pipeline's index lists a component as [library, class], or as [null, null] where it is absent.
 bool lists(const Json& index, const char* component) {
   const auto found = index.find(component);
@@ -32,10 +24,21 @@ bool lists(const Json& index, const char* component) {
 }  // namespace
 
 void add_base_model(CLI::App& app, BaseModel& base) {
-  app.add_option("--model", base.model,
-                 "pipeline folder, single-file checkpoint, or the name of one (models.yaml, ORG/NAME)")
-      ->required()
-      ->type_name("DIR");
+  add_optional_base_model(app, base,
+                          "pipeline folder, single-file checkpoint, or the name of one (models.yaml, ORG/NAME)");
+  app.get_option("--model")->required();
+}
+
+Checkpoint open_base_model(const BaseModel& base) {
+  ModelLocation location = locate_model(base.model);
+  if (base.variant) location.variant = *base.variant;
+  if (base.model_config) location.model_config = *base.model_config;
+  if (base.allow_pickle) location.allow_pickle = true;
+  return Checkpoint::open(location);
+}
+
+void add_optional_base_model(CLI::App& app, BaseModel& base, const std::string& help) {
+  app.add_option("--model", base.model, help)->type_name("DIR");
   existing_folder(app.add_option("--model-config", base.model_config, "configs and tokenizer, for a single file"));
   app.add_option("--variant", base.variant, "weight files of this variant, e.g. fp16")->type_name("NAME");
   app.add_flag("--allow-pickle", base.allow_pickle,
@@ -55,7 +58,7 @@ double default_guidance(const BaseModel& base) {
   const fs::path path = locate_model(base.model).path;
   const fs::path index = path / "model_index.json";
   if (fs::is_regular_file(index)) return lists(read_json_file(index), "text_encoder_2") ? 5.0 : 7.5;
-  return fs::is_regular_file(path) && open(base).family() == Family::sdxl ? 5.0 : 7.5;
+  return fs::is_regular_file(path) && open_base_model(base).family() == Family::sdxl ? 5.0 : 7.5;
 }
 
 std::string tokenizer_folder(const BaseModel& base, const std::string& name) {
@@ -68,7 +71,7 @@ std::string tokenizer_folder(const BaseModel& base, const std::string& name) {
                  .expected = "a pipeline folder, or a tokenizer's own folder"},
                 ErrorKind::usage);
   }
-  return open(base).tokenizer_folder(name);
+  return open_base_model(base).tokenizer_folder(name);
 }
 
 }  // namespace atelier::cli

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "framework/core/json.h"
+#include "framework/formats/checkpoint.h"
 
 namespace atelier::cli {
 
@@ -15,6 +16,10 @@ struct BaseModel {
   bool allow_pickle = false;
 };
 void add_base_model(CLI::App& app, BaseModel& base);
+/// The same where a base model is not always needed.
+void add_optional_base_model(CLI::App& app, BaseModel& base, const std::string& help);
+/// Its files, opened.
+[[nodiscard]] Checkpoint open_base_model(const BaseModel& base);
 
 /// Throws a usage Error, which says where was looked, unless `--model` leads to a path: it may also be a name of
 /// models.yaml or a repository of the Hugging Face cache.

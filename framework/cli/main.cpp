@@ -56,6 +56,8 @@ void add_commands(CLI::App& root, Action& action) {
   add_logs(root, action);
   add_table(root, action);
   add_export(root, action);
+  add_convert(root, action);
+  add_merge(root, action);
   add_plugins(root, action);
   add_new_plugin(root, action);
   add_concepts(root, action);

@@ -32,11 +32,14 @@ struct KohyaInfo {
 [[nodiscard]] TensorSet kohya_lora(const std::vector<LoraEntry>& entries, const ModuleNames& target,
                                    const KohyaInfo& info);
 
-/// cloneofsimo's form, in half precision with the scale multiplied into `up`. `classes`: of each component. `tokens`:
-/// learned tokens kept beside the LoRA, [D] or [n, D], as they are. Throws Error when a component's entries are not all
-/// layers of one walk below the classes.
+/// The element type of a cloneofsimo file: its programs write half precision and read any.
+enum class CloneofsimoType { half, kept };
+/// cloneofsimo's form, with the scale multiplied into `up`. `classes`: of each component. `tokens`: learned tokens kept
+/// beside the LoRA, [D] or [n, D], as they are. Throws Error when a component's entries are not all layers of one walk
+/// below the classes.
 [[nodiscard]] TensorSet cloneofsimo_lora(const std::vector<LoraEntry>& entries, const ModuleNames& target,
                                          const std::map<std::string, ClassNames>& classes,
-                                         const std::map<std::string, TensorView>& tokens = {});
+                                         const std::map<std::string, TensorView>& tokens = {},
+                                         CloneofsimoType type = CloneofsimoType::half);
 
 }  // namespace atelier

@@ -30,10 +30,11 @@ std::vector<std::string> order_of(const Layers& layers, const Modules& modules, 
                .advice = "write another format"});
 }
 
-void add_layer(TensorSet& set, const std::string& stem, const LoraEntry& entry) {
+void add_layer(TensorSet& set, const std::string& stem, const LoraEntry& entry, CloneofsimoType type) {
   const auto scale = entry.alpha / static_cast<double>(entry.rank);
-  set.tensors.emplace(stem + ":up", scaled(entry.up, scale, Dtype::f16, entry.module));
-  set.tensors.emplace(stem + ":down", scaled(entry.down, 1.0, Dtype::f16, entry.module));
+  const bool half = type == CloneofsimoType::half;
+  set.tensors.emplace(stem + ":up", scaled(entry.up, scale, half ? Dtype::f16 : entry.up.dtype, entry.module));
+  set.tensors.emplace(stem + ":down", scaled(entry.down, 1.0, half ? Dtype::f16 : entry.down.dtype, entry.module));
   set.metadata.emplace(stem + ":rank", std::to_string(entry.rank));
 }
 
@@ -41,7 +42,7 @@ void add_layer(TensorSet& set, const std::string& stem, const LoraEntry& entry) 
 
 TensorSet cloneofsimo_lora(const std::vector<LoraEntry>& entries, const ModuleNames& target,
                            const std::map<std::string, ClassNames>& classes,
-                           const std::map<std::string, TensorView>& tokens) {
+                           const std::map<std::string, TensorView>& tokens, CloneofsimoType type) {
   std::map<std::string, Layers> components;
   for (const auto& entry : entries) {
     auto [component, path] = split_module(entry.module);
@@ -58,7 +59,7 @@ TensorSet cloneofsimo_lora(const std::vector<LoraEntry>& entries, const ModuleNa
     const auto order = order_of(layers, modules->second, names->second, component);
     set.metadata.emplace(component, Json(names->second).dump());
     for (std::size_t i = 0; i < order.size(); ++i) {
-      add_layer(set, fmt::format("{}:{}", component, i), *layers.at(order[i]));
+      add_layer(set, fmt::format("{}:{}", component, i), *layers.at(order[i]), type);
     }
   }
   for (const auto& [token, view] : tokens) {

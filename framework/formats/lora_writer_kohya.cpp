@@ -59,6 +59,15 @@ Metadata kohya_metadata(const std::vector<LoraEntry>& entries, const KohyaInfo& 
   return metadata;
 }
 
+/// The first of the types that holds alpha as it is: the matrices', where it does.
+TensorView alpha_view(const LoraEntry& entry) {
+  for (const auto dtype : {entry.down.dtype, Dtype::f32}) {
+    auto view = make_view({entry.alpha}, {}, dtype);
+    if (scalar_of(view, entry.module) == entry.alpha) return view;
+  }
+  return make_view({entry.alpha}, {}, Dtype::f64);
+}
+
 }  // namespace
 
 TensorSet kohya_lora(const std::vector<LoraEntry>& entries, const ModuleNames& target, const KohyaInfo& info) {
@@ -74,7 +83,7 @@ TensorSet kohya_lora(const std::vector<LoraEntry>& entries, const ModuleNames& t
     const auto name = kohya_name(component, path, sdxl ? &sgm : nullptr, sdxl);
     set.tensors.emplace(name + ".lora_down.weight", contiguous(entry.down));
     set.tensors.emplace(name + ".lora_up.weight", contiguous(entry.up));
-    set.tensors.emplace(name + ".alpha", make_view({entry.alpha}, {}, entry.down.dtype));
+    set.tensors.emplace(name + ".alpha", alpha_view(entry));
   }
   return set;
 }
