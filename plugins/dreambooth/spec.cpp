@@ -96,9 +96,9 @@ StageSpec stage() {
   return stage;
 }
 
-Json pocket(std::int64_t steps) {
+Json pocket(std::int64_t steps, double rate) {
   return {{"placeholder_token", "cool"},  // a word that no caption of the pocket world has
-          {"instance_prompt", "a photo of a {}"}, {"resolution", 64}, {"finetune.learning_rate", 1e-4},
+          {"instance_prompt", "a photo of a {}"}, {"resolution", 64}, {"finetune.learning_rate", rate},
           {"finetune.train_batch_size", 4},       {kSteps, steps}};
 }
 
@@ -118,10 +118,10 @@ std::vector<PresetSpec> presets() {
       {.name = "paper",
        .help = "the paper's rate for Stable Diffusion, steps, and number of class images",
        .options = {{"with_prior_preservation", true}, {"num_class_images", 1000}, {kSteps, 1000}}},
-      {.name = "pocket", .help = "for the pocket world (by trial)", .options = pocket(100)},
+      {.name = "pocket", .help = "for the pocket world (by trial)", .options = pocket(100, 1e-4)},
       {.name = "pocket_overtrained",
-       .help = "for the pocket world, with too many steps: close to the photos, deaf to the prompt",
-       .options = pocket(600)},
+       .help = "for the pocket world, with too many steps of too large a rate: near to the photos, deaf to the prompt",
+       .options = pocket(300, 5e-4)},
   };
 }
 

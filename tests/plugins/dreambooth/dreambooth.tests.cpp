@@ -234,7 +234,8 @@ TEST_CASE("dreambooth: the presets are those of the README", "[dreambooth]") {
   const Json paper = resolved(Json::object(), "paper");
   CHECK(paper.at("finetune.max_train_steps") == 1000);
   CHECK(paper.at("num_class_images") == 1000);
-  CHECK(resolved(Json::object(), "pocket_overtrained").at("finetune.max_train_steps") == 600);
+  CHECK(resolved(Json::object(), "pocket").at("finetune.max_train_steps") == 100);
+  CHECK(resolved(Json::object(), "pocket_overtrained").at("finetune.max_train_steps") == 300);
 }
 
 TEST_CASE("dreambooth: pictures are cropped at a drawn place and never mirrored", "[dreambooth]") {
