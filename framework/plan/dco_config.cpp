@@ -89,6 +89,10 @@ void read_dco_config(const fs::path& config, const std::string& entry, ConceptFo
                              .base_caption = bases.empty() ? "" : bases[i]});
   }
   const auto initializers = texts(data, "initializer_tokens", where);
+  if (!tokens.empty() && !initializers.empty() && initializers.size() != tokens.size()) {
+    refuse(where + ".initializer_tokens", fmt::format("{} for {} tokens", initializers.size(), tokens.size()),
+           "one for each of inserting_tokens");
+  }
   if (!initializers.empty()) folder.facts.initializer = initializers.front();
   const auto word = data.find("class");
   folder.facts.class_word =

@@ -15,6 +15,7 @@ import argparse
 import pathlib
 
 import diffusers
+import peft
 import torch
 from diffusers.utils import convert_state_dict_to_diffusers
 from peft.utils import get_peft_model_state_dict
@@ -92,6 +93,9 @@ def sample_with_pipeline(folder, token):
     """The tuned model's own guidance, everything loaded as a user of diffusers would."""
     pipe = diffusers.StableDiffusionXLPipeline.from_pretrained(MODELS / "sdxl", torch_dtype=torch.float32)
     pipe.load_lora_weights(folder, weight_name="pytorch_lora_weights.safetensors")
+    keys = load_file(folder / "pytorch_lora_weights.safetensors").keys()
+    adapted = [module for module in pipe.unet.modules() if isinstance(module, peft.tuners.lora.layer.LoraLayer)]
+    assert 2 * len(adapted) == len(keys), "keys that no layer took"
     rows = load_file(folder / "learned_embeds.safetensors")
     pipe.load_textual_inversion(rows["clip_l"], token=token, text_encoder=pipe.text_encoder, tokenizer=pipe.tokenizer)
     pipe.load_textual_inversion(rows["clip_g"], token=token, text_encoder=pipe.text_encoder_2,

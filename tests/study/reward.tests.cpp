@@ -1,13 +1,16 @@
-// Reward guidance as an axis of a study: sampled and scored for every scale, trained once.
+// DCO through the programs: reward guidance as an axis of a study, and the authors' files.
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "framework/core/atomic_file.h"
 #include "tests/study/study_place.h"
 
-using nlohmann::json;
-
 namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
 
 std::string dco_method() {
   return std::string("  dco: {base: ") + ATELIER_SOURCE_DIR +
@@ -59,4 +62,42 @@ TEST_CASE("A study sweeps reward guidance over one training; 0 is the base model
   CHECK(rows.at("\"none\"") != rows.at("0.0"));
   CHECK(rows.at("3.0") != rows.at("0.0"));
   CHECK(rows.at("3.0") != rows.at("\"none\""));
+}
+
+TEST_CASE("The authors' files of DCO sample like the artifact that they were written from, one by one and as a folder",
+          "[study][dco]") {
+  const TemporaryFolder folder;
+  const std::string model = ATELIER_SOURCE_DIR "/tests/parity/models/sdxl";
+  const std::string store = folder / "store";
+  const auto trained = run_atelier(
+      {"train", "dco", "--images", ATELIER_SOURCE_DIR "/tests/eval/pictures/references/cat2", "--class", "man",
+       "--base", model, "--set", "resolution=64", "rank=2", "max_train_steps=2", "subject.learning_rate=0.02",
+       "text_encoder_lr=0.1", "placeholder_token=<x>", "--out", (folder / "trained").string(), "--store", store});
+  INFO(trained.err);
+  REQUIRE(trained.status == 0);
+  const auto status = json::parse(run_atelier({"status", "--store", store, "--json"}).out);
+  const std::string authors = folder / "authors";
+  REQUIRE(run_atelier({"export", status.at(0).at("study"), "--artifacts", "--form", "authors", "--out", authors,
+                       "--store", store})
+              .status == 0);
+  fs::path place;
+  for (const auto& entry : fs::recursive_directory_iterator(authors)) {
+    if (entry.path().filename() == "pytorch_lora_weights.safetensors") place = entry.path().parent_path();
+  }
+  REQUIRE(fs::exists(place / "learned_embeds.safetensors"));
+  const auto latents = [&](const std::string& name, std::vector<std::string> more) {
+    const std::string file = folder / (name + ".safetensors");
+    more.insert(more.begin(), {"sample", "--model", model, "--prompt", "a photo of <x>", "--base-prompt",
+                               "a photo of man", "--reward-guidance", "3", "--steps", "2", "--size", "64x64",
+                               "--latents-out", file, "--out", (folder / name).string()});
+    const auto sampled = run_atelier(more);
+    INFO(sampled.err);
+    CHECK(sampled.status == 0);
+    return atelier::read_text_file(file);
+  };
+  const auto ours = latents("ours", {"--artifact", (folder / "trained").string() + "/artifact.safetensors"});
+  CHECK(latents("files", {"--artifact", place / "pytorch_lora_weights.safetensors", "--artifact",
+                          place / "learned_embeds.safetensors", "--placeholder", "<x>"}) == ours);
+  CHECK(latents("folder", {"--artifact", place, "--placeholder", "<x>"}) == ours);
+  CHECK(latents("none", {}) != ours);
 }

@@ -131,6 +131,9 @@ TEST_CASE("DCO's lists must have the same length", "[plan][concept][dco]") {
   CHECK_THAT(message([&] { static_cast<void>(world.read("mug")); }), Contains("2 for 1 images"));
   world.write("mug/config.json", R"({"a": {"images": ["/etc/passwd"], "prompts": ["one"]}})");
   CHECK_THAT(message([&] { static_cast<void>(world.read("mug")); }), Contains("no file for"));
+  world.write("mug/config.json", R"({"a": {"images": ["0.png"], "prompts": ["a <mug>"], "inserting_tokens": ["<mug>"],
+      "initializer_tokens": ["mug", "cup"]}})");
+  CHECK_THAT(message([&] { static_cast<void>(world.read("mug")); }), Contains("2 for 1 tokens"));
 }
 
 TEST_CASE("the published sets have their class words by method", "[plan][concept_set]") {
