@@ -14,7 +14,7 @@
 namespace atelier::reports {
 namespace {
 
-constexpr std::array<const char*, 4> kTraining{"seconds", "parameters", "bytes", "final_loss"};
+constexpr std::array<const char*, 5> kTraining{"seconds", "parameters", "bytes", "peak_memory", "final_loss"};
 
 /// What a metric's name stands for in the score tables.
 struct Source {
@@ -94,26 +94,34 @@ std::string artifact_of(Index& index, const StudyFacts& facts, const RunFacts& r
   return trained.size() == 1 ? text_of(trained[0][0]) : "";
 }
 
-/// Of the artifact and of every stage it was trained from.
-std::optional<double> seconds_of(Index& index, const std::string& artifact) {
+/// What all stages of a training needed.
+struct StageCosts {
+  double seconds = 0.0, peak_memory = 0.0;
+};
+
+/// Of the artifact and of every stage it was trained from; none where one of them does not tell `fact`.
+std::optional<StageCosts> costs_of(Index& index, const std::string& artifact, const std::string& fact) {
   std::vector<std::string> open = {artifact};
   std::set<std::string> seen;
-  double sum = 0.0;
+  StageCosts costs;
   while (!open.empty()) {
     const auto key = open.back();
     open.pop_back();
     if (!seen.insert(key).second) continue;
-    const auto rows = index.query("SELECT seconds, description FROM artifact WHERE key = ?", {key});
-    const auto seconds = rows.empty() ? std::nullopt : real_of(rows[0][0]);
-    if (!seconds) return {};
-    sum += *seconds;
-    const Json description = parse_json(text_of(rows[0][1]), "the index");
+    const auto rows = index.query(
+        "SELECT seconds, json_extract(summary, '$.peak_memory'), description FROM artifact WHERE key = ?", {key});
+    if (rows.empty()) return {};
+    const auto seconds = real_of(rows[0][0]), memory = real_of(rows[0][1]);
+    if (!(fact == "seconds" ? seconds : memory)) return {};
+    costs.seconds += seconds.value_or(0.0);
+    costs.peak_memory = std::max(costs.peak_memory, memory.value_or(0.0));
+    const Json description = parse_json(text_of(rows[0][2]), "the index");
     const Json inputs = description.value("inputs", Json::object());
     for (const auto& [name, input] : inputs.items()) {
       if (input.is_string()) open.push_back(input.get<std::string>());
     }
   }
-  return sum;
+  return costs;
 }
 
 }  // namespace
@@ -164,7 +172,11 @@ std::optional<double> training_fact(Index& index, const StudyFacts& facts, const
                                     const std::string& name) {
   const auto artifact = artifact_of(index, facts, run);
   if (artifact.empty()) return {};
-  if (name == "seconds") return seconds_of(index, artifact);
+  if (name == "seconds" || name == "peak_memory") {
+    const auto costs = costs_of(index, artifact, name);
+    if (!costs) return {};
+    return name == "seconds" ? costs->seconds : costs->peak_memory;
+  }
   const auto rows = index.query("SELECT trained_parameters, bytes, final_loss FROM artifact WHERE key = ?", {artifact});
   if (rows.empty()) return {};
   if (name == "parameters") return real_of(rows[0][0]);

@@ -28,7 +28,8 @@ struct Score {
 
 /// Mean over references, over pictures of a prompt, then over prompts; nulls are left out of every mean.
 [[nodiscard]] Score score_of(Index& index, const std::string& key, const Column& column);
-/// seconds (of all stages), parameters, bytes, final_loss (of the last).
+/// seconds and peak_memory (in bytes; their sum, and the greatest, over all stages), parameters, bytes, final_loss (of
+/// the last).
 [[nodiscard]] std::optional<double> training_fact(Index& index, const StudyFacts& facts, const RunFacts& run,
                                                   const std::string& name);
 /// A concept's references against themselves, for columns of image scores: `which` is "distinct" or "all".

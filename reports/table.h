@@ -17,7 +17,8 @@ struct TableRequest {
   std::string study = {};  ///< name in the caption; empty: the manifest's
   std::vector<std::string> rows =
       {};  ///< axes: method, concept, seed, preset, checkpoint or an option; default: a row per run label
-  std::vector<std::string> columns = {};  ///< "<evaluation>.<metric>", seconds, parameters, bytes, final_loss
+  std::vector<std::string> columns = {};  ///< "<evaluation>.<metric>", seconds, parameters, bytes, peak_memory,
+                                          ///< final_loss
   std::vector<std::string> over = {};     ///< axes to average over; default: concept and seed
   /// Label or method of a row: paired differences from it. Where a method has several rows (checkpoints), each row is
   /// compared with the one that agrees with it in what they differ in.
@@ -26,16 +27,17 @@ struct TableRequest {
 
 /// Mean over pictures, then prompts, then runs of a concept, then concepts (evaluation.md 8.2).
 struct Cell {
-  std::optional<double> mean, se;  ///< se: standard deviation over concepts (n - 1) / sqrt(n); none for one concept
+  std::optional<double> mean = {};
+  std::optional<double> se = {};  ///< standard deviation over concepts (n - 1) / sqrt(n); none for one concept
   std::int64_t concepts = 0, concepts_expected = 0;
   std::int64_t runs = 0, runs_expected = 0;
   bool failed = false;       ///< something is missing because a job failed
   bool divergent = false;    ///< the same key once gave other bytes
   bool ambiguous = false;    ///< two scorings of a run fit the column, so that neither is shown
   std::int64_t dropped = 0;  ///< pictures or sets without this score
-  std::vector<std::pair<std::string, double>> values;              ///< by concept, in byte order
-  std::vector<std::pair<std::string, std::vector<double>>> seeds;  ///< the runs that these are means of
-  std::optional<Comparison> comparison;                            ///< with the row `compare_to` that belongs to it
+  std::vector<std::pair<std::string, double>> values = {};              ///< by concept, in byte order
+  std::vector<std::pair<std::string, std::vector<double>>> seeds = {};  ///< the runs that these are means of
+  std::optional<Comparison> comparison = {};  ///< with the row `compare_to` that belongs to it
 };
 
 struct TableRow {
@@ -63,5 +65,10 @@ struct Table {
 /// One line a row, RFC 4180 (lines end in CR LF), shortest numbers that read back as the same; empty: nothing is there.
 [[nodiscard]] std::string to_csv(const Table& table);
 [[nodiscard]] Json to_json(const Table& table);
+/// A `table` float of LaTeX with booktabs' rules, the best method of a column bold, the second best underlined, and
+/// significance as stars; `standalone`: a document around it that compiles as it is.
+[[nodiscard]] std::string to_tex(const Table& table, bool standalone = false);
+/// The same as a fragment of HTML, a <figure>; what a cell's value is by concept stands in its title.
+[[nodiscard]] std::string to_html(const Table& table);
 
 }  // namespace atelier::reports

@@ -1,53 +1,18 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "reports/cell_text.h"
 #include "reports/table.h"
 
 namespace atelier::reports {
 namespace {
-
-/// Scores with four decimals, numbers of other size (seconds, bytes) with at most one.
-std::string short_number(double value) {
-  const bool whole = value == std::floor(value) && std::abs(value) >= 10.0;
-  auto text = fmt::format("{:.{}f}", value, whole ? 0 : std::abs(value) >= 10.0 ? 1 : 4);
-  if (text.starts_with('-') && text.find_first_of("123456789") == std::string::npos) text.erase(0, 1);
-  return text;
-}
-
-std::string marks_of(const Cell& cell) {
-  std::string marks;
-  if (cell.failed) marks += "†";
-  if (cell.divergent) marks += "‡";
-  if (cell.dropped > 0) marks += "§";
-  if (cell.ambiguous) marks += "¶";
-  return marks;
-}
-
-/// " (2 of 3)"; " (3 of 3, 5 of 6 runs)" when a concept lacks seeds.
-std::string missing_of(const Cell& cell) {
-  const bool runs = cell.concepts > 0 && cell.runs < cell.runs_expected && cell.runs_expected > cell.concepts_expected;
-  if (cell.concepts == cell.concepts_expected && !runs) return "";
-  auto text = fmt::format(" ({} of {}", cell.concepts, cell.concepts_expected);
-  if (runs) text += fmt::format(", {} of {} runs", cell.runs, cell.runs_expected);
-  return text + ")";
-}
 
 std::string cell_text(const Cell& cell) {
   std::string text = "–";
   if (cell.mean) text = short_number(*cell.mean);
   if (cell.mean && cell.se) text += " ± " + short_number(*cell.se);
   return text + missing_of(cell) + marks_of(cell);
-}
-
-std::string comparison_text(const Cell& cell) {
-  if (!cell.comparison) return "–";
-  const auto& found = *cell.comparison;
-  const auto sign = [](double value) { return (value > 0.0 ? "+" : "") + short_number(value); };
-  return fmt::format("{} [{}, {}], p = {}", sign(found.difference), sign(found.ci_low), sign(found.ci_high),
-                     short_number(found.p_holm));
 }
 
 std::string markdown_row(const std::vector<std::string>& cells) {

@@ -29,6 +29,7 @@ void add_new_plugin(CLI::App& parent, Action& action);
 void add_plan(CLI::App& parent, Action& action);
 void add_plugins(CLI::App& parent, Action& action);
 void add_reindex(CLI::App& parent, Action& action);
+void add_report(CLI::App& parent, Action& action);
 void add_run(CLI::App& parent, Action& action);
 void add_show(CLI::App& parent, Action& action);
 void add_status(CLI::App& parent, Action& action);

@@ -16,7 +16,10 @@
 #include "framework/core/mapped_file.h"
 #include "framework/core/text.h"
 #include "framework/files/zip_archive.h"
+#include "framework/image/encode.h"
 #include "framework/store/queries.h"
+#include "reports/grid_image.h"
+#include "reports/pictures.h"
 
 namespace atelier::cli {
 namespace {
@@ -24,7 +27,8 @@ namespace {
 namespace fs = std::filesystem;
 
 struct ExportOptions {
-  std::string study, store, out, form = "atelier";
+  std::string study, store, out, grid, form = "atelier";
+  std::int64_t prompts = 12, cell = 0;
   bool images = false, artifacts = false, json = false;
 };
 
@@ -146,13 +150,54 @@ Json author_items(const Store& store, Index& index, const std::string& manifest,
   return items;
 }
 
-int export_study(const ExportOptions& options) {
-  if (options.images == options.artifacts) {
+void check_choice(const ExportOptions& options) {
+  const int chosen = (options.images ? 1 : 0) + (options.artifacts ? 1 : 0) + (options.grid.empty() ? 0 : 1);
+  if (chosen != 1) {
     throw Error({.where = "export",
-                 .found = options.images ? "both --images and --artifacts" : "neither --images nor --artifacts",
-                 .expected = "one of the two"},
+                 .found = chosen == 0 ? "none of --images, --artifacts and --grid"
+                                      : "several of --images, --artifacts and --grid",
+                 .expected = "one of them"},
                 ErrorKind::usage);
   }
+  if (options.grid.empty() == options.out.empty()) {
+    throw Error({.where = "export",
+                 .found = options.out.empty() ? "no --out" : "--out with --grid",
+                 .expected = options.out.empty() ? "--out DIR, the folder to write into" : "--grid FILE alone"},
+                ErrorKind::usage);
+  }
+}
+
+/// One picture of all; 1 when something in it is not made yet.
+int export_grid(const ExportOptions& options) {
+  check_output("--grid", options.grid);
+  const Store store = open_store(options.store);
+  const auto index = open_index(store);
+  const auto grids = reports::read_grids(*index, store, current_manifest(*index, options.study),
+                                         {.prompts = static_cast<std::size_t>(options.prompts), .every_seed = false});
+  reports::PictureReader reader(store);
+  const Image image = reports::draw_grids(grids, reader, static_cast<int>(options.cell));
+  write_png(options.grid, image);
+  if (options.json) {
+    fmt::print("{}\n", Json{{"file", options.grid}}.dump(-1, ' ', false, Json::error_handler_t::replace));
+  } else {
+    fmt::print("{}: {} x {} pixels\n", options.grid, image.width, image.height);
+  }
+  std::size_t missing = 0;
+  for (const auto& grid : grids) {
+    for (const auto& row : grid.rows) {
+      missing += static_cast<std::size_t>(std::ranges::count_if(
+          row.cells, [](const reports::GridCell& cell) { return !cell.key.empty() && cell.object.empty(); }));
+    }
+  }
+  if (missing == 0) return 0;
+  fmt::print(stderr, "atelier: {} pictures of the grid are not made yet; `atelier status {}` says which\n", missing,
+             options.study);
+  return 1;
+}
+
+int export_study(const ExportOptions& options) {
+  check_choice(options);
+  if (!options.grid.empty()) return export_grid(options);
   check_output_folder("--out", options.out);
   const Store store = open_store(options.store);
   const auto index = open_index(store);
@@ -190,13 +235,22 @@ void add_export(CLI::App& parent, Action& action) {
                 "of artifacts: ours, the files that the method's own programs write, or a whole model for diffusers")
              ->capture_default_str(),
          {"atelier", "authors", "pipeline"});
-  app->add_option("--out", options->out, "folder to write into")->required()->type_name("DIR");
+  app->add_option("--grid", options->grid,
+                  "one picture: for each concept its photos, a row a method and anchor, a column a prompt")
+      ->type_name("FILE");
+  whole_number(app->add_option("--prompts", options->prompts, "most prompts in the grid")->capture_default_str(), 1,
+               1000);
+  whole_number(app->add_option("--cell", options->cell, "side of the grid's squares in pixels; 0: the pictures' own")
+                   ->capture_default_str(),
+               0, 4096);
+  app->add_option("--out", options->out, "folder to write into, for --images and --artifacts")->type_name("DIR");
   add_store(*app, options->store);
   app->add_flag("--json", options->json, "one JSON object a file on standard output");
   app->footer(
       "Examples:\n  atelier export demo --images --out pictures\n"
       "  atelier export demo --artifacts --form authors --out checkpoints\n"
-      "  atelier export demo --artifacts --form pipeline --out pipelines\n");
+      "  atelier export demo --artifacts --form pipeline --out pipelines\n"
+      "  atelier export demo --grid grid.png --cell 128\n");
   app->callback([options, &action] { action = [options] { return export_study(*options); }; });
 }
 

@@ -55,6 +55,7 @@ void add_commands(CLI::App& root, Action& action) {
   add_diff(root, action);
   add_logs(root, action);
   add_table(root, action);
+  add_report(root, action);
   add_export(root, action);
   add_convert(root, action);
   add_merge(root, action);

@@ -1,15 +1,15 @@
 #include <fmt/format.h>
 
-#include <map>
 #include <nlohmann/json.hpp>
 
 #include "framework/cli/command.h"
 #include "framework/cli/options.h"
 #include "framework/cli/store_option.h"
 #include "framework/core/error.h"
-#include "framework/core/text.h"
 #include "framework/store/queries.h"
 #include "reports/by_concept.h"
+#include "reports/fixed_losses.h"
+#include "reports/study_tables.h"
 #include "reports/table.h"
 
 namespace atelier::cli {
@@ -18,63 +18,22 @@ namespace {
 struct TableOptions {
   std::string study, store, as = "md", table, compare, by_concept;
   std::vector<std::string> rows, columns;
-  bool losses = false;
+  bool losses = false, standalone = false;
 };
 
-/// The study's own table of that name; without a name its only one, or the default one.
+/// The study's own table of that name, else its only one, with what the command line says instead.
 reports::TableRequest request_of(Index& index, const std::string& manifest, const TableOptions& options) {
-  reports::TableRequest request{.study = options.study,
-                                .rows = options.rows,
-                                .columns = options.columns,
-                                .over = {},
-                                .compare_to = options.compare};
-  const auto rows = index.query("SELECT tables FROM study WHERE manifest = ?1", {manifest});
-  const std::string text = rows.empty() ? "" : text_of(rows.front().at(0));
-  const Json tables = text.empty() ? Json::object() : parse_json(text, "index");
-  const bool only = options.table.empty() && tables.size() == 1;
-  const std::string name = only ? tables.begin().key() : options.table;
-  if (!name.empty() && !tables.contains(name)) {
-    std::vector<std::string> names;
-    for (const auto& [known, unused] : tables.items()) names.push_back(known);
-    throw Error({.where = "--table",
-                 .found = name,
-                 .expected = names.empty() ? "a study that names tables" : "one of " + join(names)},
-                ErrorKind::usage);
-  }
-  if (name.empty()) return request;
-  const Json& chosen = tables.at(name);
-  if (request.rows.empty()) request.rows = chosen.at("rows").get<std::vector<std::string>>();
-  if (request.columns.empty()) request.columns = chosen.at("columns").get<std::vector<std::string>>();
-  request.over = chosen.at("over").get<std::vector<std::string>>();
-  if (request.compare_to.empty()) request.compare_to = chosen.at("compare_to").get<std::string>();
+  auto request = reports::study_request(index, manifest, options.table);
+  request.study = options.study;
+  if (!options.rows.empty()) request.rows = options.rows;
+  if (!options.columns.empty()) request.columns = options.columns;
+  if (!options.compare.empty()) request.compare_to = options.compare;
   return request;
 }
 
-/// Fixed evaluation losses of a stage over its trainings.
-struct StageLoss {
-  double before = 0, after = 0;
-  std::int64_t trainings = 0, lowered = 0;
-};
-
 /// The loss on fixed pictures, timesteps and noise, before and after each training stage: means over the trainings.
 int print_losses(Index& index, const std::string& manifest) {
-  std::map<std::string, StageLoss> stages;
-  const auto rows = index.query(
-      "SELECT a.description, a.summary FROM stage s JOIN stage_output o USING (manifest, job) JOIN artifact a ON a.key "
-      "= o.key "
-      "WHERE s.manifest = ?1 AND s.kind = 'train' AND o.step > 0 ORDER BY s.job, o.position",
-      {manifest});
-  for (const Row& row : rows) {
-    const Json description = parse_json(text_of(row.at(0)), "index"), summary = parse_json(text_of(row.at(1)), "index");
-    const auto before = summary.find("eval_loss_before"), after = summary.find("eval_loss_after");
-    if (before == summary.end() || after == summary.end() || !before->is_number() || !after->is_number()) continue;
-    StageLoss& stage = stages[fmt::format("{} {} step {}", description.value("method", ""),
-                                          description.value("stage", ""), description.at("step").dump())];
-    stage.before += before->get<double>();
-    stage.after += after->get<double>();
-    ++stage.trainings;
-    if (after->get<double>() < before->get<double>()) ++stage.lowered;
-  }
+  const auto stages = reports::fixed_losses(index, manifest);
   if (stages.empty()) {
     throw Error({.where = "table --losses",
                  .found = "no training measured its loss on fixed photos",
@@ -83,15 +42,21 @@ int print_losses(Index& index, const std::string& manifest) {
                 ErrorKind::usage);
   }
   fmt::print("| stage | loss before | loss after | lowered |\n| --- | --- | --- | --- |\n");
-  for (const auto& [name, stage] : stages) {
-    const auto n = static_cast<double>(stage.trainings);
-    fmt::print("| {} | {:.4f} | {:.4f} | {} of {} |\n", name, stage.before / n, stage.after / n, stage.lowered,
+  for (const auto& stage : stages) {
+    fmt::print("| {} | {:.4f} | {:.4f} | {} of {} |\n", stage.stage, stage.before, stage.after, stage.lowered,
                stage.trainings);
   }
   return 0;
 }
 
 int print_table(const TableOptions& options) {
+  if (options.standalone && options.as != "tex") {
+    throw Error({.where = "table --standalone",
+                 .found = "--as " + options.as,
+                 .expected = "--as tex",
+                 .advice = "`atelier report` makes a whole page"},
+                ErrorKind::usage);
+  }
   const auto index = open_index(open_store(options.store));
   const std::string manifest = current_manifest(*index, options.study);
   if (options.losses) return print_losses(*index, manifest);
@@ -102,6 +67,10 @@ int print_table(const TableOptions& options) {
     fmt::print("{}", reports::to_csv(table));
   } else if (options.as == "json") {
     fmt::print("{}", pretty_json(reports::to_json(table)));
+  } else if (options.as == "tex") {
+    fmt::print("{}", reports::to_tex(table, options.standalone));
+  } else if (options.as == "html") {
+    fmt::print("{}", reports::to_html(table));
   } else {
     fmt::print("{}", reports::to_markdown(table));
   }
@@ -115,7 +84,8 @@ void add_table(CLI::App& parent, Action& action) {
       parent.add_subcommand("table", "A study's scores as a table: means over concepts, holes and failures shown");
   const auto options = std::make_shared<TableOptions>();
   app->add_option("study", options->study, "the study's name")->required()->type_name("STUDY");
-  one_of(app->add_option("--as", options->as, "form of the output")->capture_default_str(), {"md", "csv", "json"});
+  one_of(app->add_option("--as", options->as, "form of the output")->capture_default_str(),
+         {"md", "csv", "json", "tex", "html"});
   app->add_option("--table", options->table, "a table that the study names")->type_name("NAME");
   app->add_option("--rows", options->rows, "what makes a row: method, seed, an option …")
       ->allow_extra_args(false)
@@ -130,8 +100,11 @@ void add_table(CLI::App& parent, Action& action) {
       ->type_name("ROW");
   app->add_flag("--losses", options->losses,
                 "instead: the loss on fixed pictures, timesteps and noise, before and after");
+  app->add_flag("--standalone", options->standalone, "with --as tex: a whole document, not only the table");
   add_store(*app, options->store);
-  app->footer("Examples:\n  atelier table demo\n  atelier table demo --as csv\n  atelier table demo --losses\n");
+  app->footer(
+      "Examples:\n  atelier table demo\n  atelier table demo --as csv\n  atelier table demo --as tex --standalone > "
+      "demo.tex\n  atelier table demo --losses\n");
   app->callback([options, &action] { action = [options] { return print_table(*options); }; });
 }
 

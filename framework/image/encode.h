@@ -23,6 +23,10 @@ struct TextChunk {
 [[nodiscard]] std::vector<std::byte> encode_png(const Image& image, std::span<const TextChunk> texts = {});
 [[nodiscard]] std::vector<std::byte> encode_png(const GreyImage& image, std::span<const TextChunk> texts = {});
 
+/// A baseline JPEG in memory, chroma at half size, quality 1 to 100 in libjpeg's measure. The same input gives the same
+/// bytes with the same libjpeg. Throws Error for an empty picture and for more than kMaxPixels.
+[[nodiscard]] std::vector<std::byte> encode_jpeg(const Image& image, int quality);
+
 /// encode_png into a file that appears whole or not at all.
 void write_png(const std::filesystem::path& path, const Image& image, std::span<const TextChunk> texts = {});
 void write_png(const std::filesystem::path& path, const GreyImage& image, std::span<const TextChunk> texts = {});

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fmt/format.h>
+
 #include <catch2/catch.hpp>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -7,6 +9,8 @@
 #include <vector>
 
 #include "framework/core/digest.h"
+#include "framework/files/zip_writer.h"
+#include "framework/image/encode.h"
 #include "framework/store/index.h"
 #include "framework/store/spool.h"
 #include "framework/store/store.h"
@@ -122,6 +126,60 @@ class StudyInStore {
                   {"status", "failed"},
                   {"class", failure_class},
                   {"error", {{"where", "x"}, {"found", "y"}, {"text", error}}}});
+  }
+
+  /// What a hand-written job or study has besides.
+  Json& last_job() { return manifest_["jobs"].back(); }
+  Json& manifest() { return manifest_; }
+  [[nodiscard]] const Store& store() const { return store_; }
+  [[nodiscard]] std::filesystem::path folder() const { return folder_ / "."; }
+  [[nodiscard]] std::string plan() const { return store_.put_manifest(manifest_); }
+  [[nodiscard]] Index index() const { return Index(store_, folder_ / "index.sqlite"); }
+
+  /// A job with pictures of each prompt: id and text. Returns the outputs' keys.
+  std::vector<std::string> sample_job(const std::string& run,
+                                      const std::vector<std::pair<std::string, std::string>>& prompts,
+                                      std::size_t images = 1) {
+    std::vector<std::string> keys;
+    Json outputs = Json::array();
+    for (const auto& [id, text] : prompts) {
+      const Json description{{"kind", "sample"}, {"prompt", text}, {"mark", run + id}};
+      keys.push_back(key_of(description));
+      descriptions_[keys.back()] = description;
+      outputs.push_back({{"key", keys.back()},
+                         {"description", description},
+                         {"prompt_id", id},
+                         {"template", text},
+                         {"text", text},
+                         {"seeds", std::vector<int>(images, 7)}});
+    }
+    manifest_["jobs"].push_back({{"id", manifest_["jobs"].size()},
+                                 {"kind", "sample"},
+                                 {"needs", Json::array()},
+                                 {"runs", {run}},
+                                 {"base", "b"},
+                                 {"outputs", outputs}});
+    return keys;
+  }
+
+  /// An archive of one-coloured pictures as the result of a sampling job.
+  void publish_pictures(const std::string& key, const std::vector<Colour>& colours, Size size = {4, 4}) const {
+    std::vector<std::string> files;
+    for (const auto& colour : colours) {
+      const auto png = encode_png(flat(colour, size));
+      files.emplace_back(reinterpret_cast<const char*>(png.data()), png.size());
+    }
+    std::vector<ZipContent> entries;
+    for (std::size_t k = 0; k < files.size(); ++k) entries.push_back({fmt::format("{:03}.png", k), files[k]});
+    publish(key, stored_zip(entries, 1, "pictures"));
+  }
+
+  static Image flat(Colour colour, Size size) {
+    auto image = make_raster<Image>(size);
+    for (std::size_t i = 0; i < image.pixels.size(); i += 3) {
+      image.pixels[i] = colour.red, image.pixels[i + 1] = colour.green, image.pixels[i + 2] = colour.blue;
+    }
+    return image;
   }
 
   reports::Table table(const reports::TableRequest& request = {}) {

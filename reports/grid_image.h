@@ -1,0 +1,20 @@
+#pragma once
+
+#include <vector>
+
+#include "framework/image/image.h"
+#include "reports/pictures.h"
+
+namespace atelier::reports {
+
+/// Grids below each other, without a word: a concept's photos (in as many rows as they need, cut to squares from the
+/// middle), then its rows, each with the picture k = 0 of every prompt. White between. A picture that is not made yet
+/// is a grey square, one that failed or cannot be read a hatched one, and where a run has no such prompt it stays
+/// white. `side` of a square in pixels; 0: that of the largest picture, or 64 where there is none. Throws Error (usage)
+/// when there is nothing to draw, and when the result would exceed kMaxPixels.
+[[nodiscard]] Image draw_grids(const std::vector<ConceptGrid>& grids, PictureReader& reader, int side = 0);
+
+/// The largest square in the middle, at `side` pixels (Lanczos).
+[[nodiscard]] Image square_of(const Image& image, int side);
+
+}  // namespace atelier::reports

@@ -1,0 +1,58 @@
+#include <fmt/format.h>
+
+#include "reports/cell_text.h"
+#include "reports/escape.h"
+#include "reports/table.h"
+
+namespace atelier::reports {
+namespace {
+
+/// What the cell holds in full, for who points at it: the difference, and the values by concept.
+std::string cell_title(const Cell& cell) {
+  std::string text;
+  if (cell.comparison) text = "difference " + comparison_text(cell);
+  for (const auto& [name, value] : cell.values) {
+    text += (text.empty() ? "" : "\n") + name + ": " + short_number(value);
+  }
+  return text;
+}
+
+std::string html_cell(const Cell& cell, Rank rank) {
+  std::string text = cell.mean ? short_number(*cell.mean) : "–";
+  if (rank == Rank::best) text = "<strong>" + text + "</strong>";
+  if (rank == Rank::second) text = "<u>" + text + "</u>";
+  if (cell.mean && cell.se) text += " ± " + short_number(*cell.se);
+  text += missing_of(cell);
+  const auto marks = stars_of(cell) + marks_of(cell);
+  if (!marks.empty()) text += "<sup>" + marks + "</sup>";
+  const auto title = cell_title(cell);
+  return (title.empty() ? "<td>" : "<td title=\"" + escape_html(title) + "\">") + text + "</td>";
+}
+
+std::string html_rows(const Table& table) {
+  const auto ranks = ranks_of(table);
+  std::string text;
+  for (std::size_t i = 0; i < table.rows.size(); ++i) {
+    const auto& row = table.rows[i];
+    text += fmt::format("<tr class=\"{}\"><th scope=\"row\">{}</th>", escape_html(row.kind), escape_html(row.label));
+    for (std::size_t j = 0; j < row.cells.size(); ++j) text += html_cell(row.cells[j], ranks[i][j]);
+    text += "</tr>\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string to_html(const Table& table) {
+  std::string text = "<figure class=\"atelier-table\">\n<figcaption>\n";
+  for (const auto& sentence : table.caption) text += "<p>" + escape_html(sentence) + "</p>\n";
+  text += "</figcaption>\n<table>\n<thead>\n<tr><th scope=\"col\">row</th>";
+  for (const auto& column : table.columns) text += "<th scope=\"col\">" + escape_html(column) + "</th>";
+  text += "</tr>\n</thead>\n<tbody>\n" + html_rows(table) + "</tbody>\n</table>\n";
+  auto notes = rank_notes(table);
+  notes.insert(notes.end(), table.notes.begin(), table.notes.end());
+  for (const auto& note : notes) text += "<p class=\"note\">" + escape_html(note) + "</p>\n";
+  return text + "</figure>\n";
+}
+
+}  // namespace atelier::reports
