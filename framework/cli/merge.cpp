@@ -17,7 +17,7 @@ namespace {
 
 struct MergeOptions {
   std::vector<std::string> inputs;
-  std::string out, as = "concat";
+  std::string out, as = "concat", dtype = "keep";
   BaseModel base;
   bool json = false;
 };
@@ -29,6 +29,14 @@ std::vector<MergeInput> inputs_of(const std::vector<std::string>& texts) {
     inputs.push_back({path, weight});
   }
   return inputs;
+}
+
+/// Of the weights that take a sum; nothing: as the base model has them.
+std::optional<Dtype> summed_dtype(const std::string& name) {
+  if (name == "float32") return Dtype::f32;
+  if (name == "float16") return Dtype::f16;
+  if (name == "bfloat16") return Dtype::bf16;
+  return std::nullopt;
 }
 
 void require_model(const MergeOptions& options) {
@@ -65,7 +73,8 @@ int run_merge(const MergeOptions& options) {
   Progress progress("merge", 2);
   const auto merged = read_inputs(inputs, target ? &*target : nullptr);
   progress.advance();
-  const auto layers = options.as == "sum" ? write_summed(merged, locate_model(options.base.model).path, options.out)
+  const auto layers = options.as == "sum" ? write_summed(merged, locate_model(options.base.model).path, options.out,
+                                                         summed_dtype(options.dtype))
                                           : write_concatenated(merged, options.out);
   progress.advance();
   progress.finish();
@@ -98,6 +107,9 @@ void add_merge(CLI::App& parent, Action& action) {
              ->capture_default_str(),
          {"concat", "sum"});
   add_optional_base_model(*app, options->base, "base model: for sum, and for kohya's and cloneofsimo's names");
+  one_of(
+      app->add_option("--dtype", options->dtype, "element type of the weights that take a sum")->capture_default_str(),
+      {"keep", "float32", "float16", "bfloat16"});
   app->add_flag("--json", options->json, "one JSON object on standard output");
   app->footer(kMergeExamples);
   app->callback([options, &action] { action = [options] { return run_merge(*options); }; });

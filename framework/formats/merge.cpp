@@ -142,7 +142,7 @@ std::vector<LoraEntry> concatenated(const std::vector<WeightedLora>& loras) {
 }
 
 std::map<std::string, TensorView> with_deltas(std::map<std::string, TensorView> weights, const std::string& component,
-                                              const std::vector<WeightedLora>& loras) {
+                                              const std::vector<WeightedLora>& loras, std::optional<Dtype> dtype) {
   for (const auto& [module, blocks] : layer_blocks(loras)) {
     const auto [owner, path] = split_module(module);
     if (owner != component) continue;
@@ -152,7 +152,7 @@ std::map<std::string, TensorView> with_deltas(std::map<std::string, TensorView> 
     }
     auto values = values_of(found->second, module);
     for (const auto& block : blocks) add_delta(values, block, module);
-    found->second = make_view(values, found->second.shape, found->second.dtype);
+    found->second = make_view(values, found->second.shape, dtype.value_or(found->second.dtype));
   }
   return weights;
 }
@@ -198,7 +198,7 @@ std::size_t write_concatenated(const Merged& merged, const fs::path& out) {
   return entries.size();
 }
 
-std::size_t write_summed(const Merged& merged, const fs::path& base, const fs::path& out) {
+std::size_t write_summed(const Merged& merged, const fs::path& base, const fs::path& out, std::optional<Dtype> dtype) {
   if (fs::exists(out)) {
     throw Error(
         {.where = "--out", .found = fmt::format("'{}' is there already", out.string()), .expected = "a folder to make"},
@@ -216,7 +216,7 @@ std::size_t write_summed(const Merged& merged, const fs::path& base, const fs::p
   for (const auto& component : components) {
     const auto folder = pipeline.component(component);
     for (const auto& file : folder.weight_files()) replaced.insert(file);
-    summed[component] = with_deltas(folder.weights().tensors, component, merged.loras);
+    summed[component] = with_deltas(folder.weights().tensors, component, merged.loras, dtype);
   }
   fs::create_directories(out);
   copy_but(pipeline.path(), out, replaced);

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,10 +29,11 @@ struct WeightedLora {
 [[nodiscard]] std::vector<LoraEntry> concatenated(const std::vector<WeightedLora>& loras);
 
 /// weight + Σᵢ wᵢ · alphaᵢ / rankᵢ · upᵢ · downᵢ for the layers of one component ("unet"); computed in double precision
-/// and rounded once to the weight's type. Other tensors come back as they are.
+/// and rounded once, to `dtype` or the weight's own type. Tensors of other layers come back as they are.
 [[nodiscard]] std::map<std::string, TensorView> with_deltas(std::map<std::string, TensorView> weights,
                                                             const std::string& component,
-                                                            const std::vector<WeightedLora>& loras);
+                                                            const std::vector<WeightedLora>& loras,
+                                                            std::optional<Dtype> dtype = std::nullopt);
 
 /// What was read and is to be written.
 struct Merged {
@@ -46,9 +48,10 @@ struct Merged {
 /// layers.
 std::size_t write_concatenated(const Merged& merged, const std::filesystem::path& out);
 
-/// Copies the pipeline folder `base` to `out` with the sum of all deltas in its weights; tokens as learned_embeds
-/// beside them. Throws Error (usage) when `base` is no pipeline folder or `out` is there already. Returns the number of
-/// layers.
-std::size_t write_summed(const Merged& merged, const std::filesystem::path& base, const std::filesystem::path& out);
+/// Copies the pipeline folder `base` to `out` with the sum of all deltas in its weights (of type `dtype`); tokens as
+/// learned_embeds beside them. Throws Error (usage) when `base` is no pipeline folder or `out` is there already.
+/// Returns the number of layers.
+std::size_t write_summed(const Merged& merged, const std::filesystem::path& base, const std::filesystem::path& out,
+                         std::optional<Dtype> dtype = std::nullopt);
 
 }  // namespace atelier

@@ -15,12 +15,15 @@ import tempfile
 import torch
 from diffusers import DDIMScheduler, StableDiffusionPipeline
 from peft import LoraConfig
+from peft.utils import get_peft_model_state_dict
 from safetensors.torch import load_file
 
 from make_artifact_reference import MODEL, OUT, load
 
 TOLERANCE = 1e-4
-LORAS = ("peft", "diffusers", "kohya")
+LORAS = ("peft", "diffusers", "kohya", "cloneofsimo")
+# What diffusers itself reads wrongly or not at all: cloneofsimo's files, kohya's files whose alphas differ by layer, and
+# those of a text encoder without its out_proj.
 TOKENS = (("learned_embeds", "token.safetensors"), ("learned_embeds-bin", "token.bin"), ("a1111", "token.pt"))
 
 
@@ -55,7 +58,7 @@ def compare(name, found, wanted):
 
 def ours_in_diffusers(program, folder):
     expected = load_file(OUT / "expected_latents.safetensors")["latents"]
-    for dialect in LORAS:
+    for dialect in ("peft", "diffusers"):
         for form, file in TOKENS:
             lora, token = folder / f"{dialect}.safetensors", folder / file
             atelier(program, "convert", OUT / "pytorch_lora_weights.safetensors", "--to", dialect, "--model", MODEL, "--out", lora)
@@ -63,30 +66,33 @@ def ours_in_diffusers(program, folder):
             compare(f"{dialect} with {form}, by diffusers", by_diffusers(lora, token), expected)
 
 
-def theirs_in_ours(program, folder):
-    """Ranks and alphas that differ by layer, saved with PEFT's metadata; ours from the file and from its conversions."""
+def saved_by_diffusers(folder, name, **patterns):
+    """Layers of the UNet, saved with PEFT's metadata."""
     torch.manual_seed(8)
     pipe = load()
-    config = LoraConfig(r=4, lora_alpha=2, target_modules=["to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj"],
-                        rank_pattern={"attn1.to_q": 3}, alpha_pattern={"attn2.to_v": 7})
-    pipe.unet.add_adapter(config)
-    for name, value in pipe.unet.named_parameters():
-        if "lora_" in name:
+    pipe.unet.add_adapter(LoraConfig(r=4, lora_alpha=2, target_modules=["to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj"],
+                                     rank_pattern={"attn1.to_q": 3}, **patterns))
+    for parameter, value in pipe.unet.named_parameters():
+        if "lora_" in parameter:
             torch.nn.init.normal_(value, 0, 0.15)
-    from peft.utils import get_peft_model_state_dict
-    metadata = pipe.unet.peft_config["default"].to_dict()
-    source = folder / "theirs.safetensors"
-    StableDiffusionPipeline.save_lora_weights(folder, unet_lora_layers=get_peft_model_state_dict(pipe.unet),
-                                              weight_name=source.name, unet_lora_adapter_metadata=metadata)
+    StableDiffusionPipeline.save_lora_weights(folder, unet_lora_layers=get_peft_model_state_dict(pipe.unet), weight_name=name,
+                                              unet_lora_adapter_metadata=pipe.unet.peft_config["default"].to_dict())
+    return folder / name
+
+
+def theirs_in_ours(program, folder):
+    """Ranks, and in the first file alphas, that differ by layer."""
     token = OUT / "learned_embeds.safetensors"
-    expected = by_diffusers(source, token)
-    compare("diffusers' own file, by atelier", by_atelier(program, source, token, folder), expected)
-    for dialect in (*LORAS, "cloneofsimo"):
-        lora = folder / f"theirs_{dialect}.safetensors"
-        atelier(program, "convert", source, "--to", dialect, "--model", MODEL, "--out", lora)
-        compare(f"converted to {dialect}, by atelier", by_atelier(program, lora, token, folder), expected)
-        if dialect in ("peft", "diffusers"):
-            compare(f"converted to {dialect}, by diffusers", by_diffusers(lora, token), expected)
+    for name, patterns in (("mixed", {"alpha_pattern": {"attn2.to_v": 7}}), ("uniform", {})):
+        source = saved_by_diffusers(folder, f"{name}.safetensors", **patterns)
+        expected = by_diffusers(source, token)
+        compare(f"{name}, as diffusers saved it, by atelier", by_atelier(program, source, token, folder), expected)
+        for dialect in LORAS:
+            lora = folder / f"{name}_{dialect}.safetensors"
+            atelier(program, "convert", source, "--to", dialect, "--model", MODEL, "--out", lora)
+            compare(f"{name} as {dialect}, by atelier", by_atelier(program, lora, token, folder), expected)
+            if dialect in ("peft", "diffusers") or (dialect == "kohya" and name == "uniform"):
+                compare(f"{name} as {dialect}, by diffusers", by_diffusers(lora, token), expected)
 
 
 if __name__ == "__main__":

@@ -73,3 +73,61 @@ TEST_CASE("A LoRA and a token converted to other dialects give diffusers' latent
   convert_file(kArtifacts / "learned_embeds.safetensors", token, out / file, false);
   CHECK(deviation_with(out / "lora.safetensors", out / file, out) < 1e-4);
 }
+
+namespace {
+
+const fs::path kMerge = kArtifacts / "merge";
+
+/// Final latents of a walk with this model and these artifacts, against diffusers' with both adapters.
+double merged_deviation(const fs::path& model, const std::vector<std::string>& artifacts, const TemporaryFolder& out) {
+  std::vector<std::string> arguments = {"sample",
+                                        "--model",
+                                        model.string(),
+                                        "--prompt",
+                                        "a photo",
+                                        "--steps",
+                                        "10",
+                                        "--guidance",
+                                        "3",
+                                        "--scheduler",
+                                        "ddim",
+                                        "--seed",
+                                        "5",
+                                        "--size",
+                                        "64x64",
+                                        "--threads",
+                                        "1",
+                                        "--out",
+                                        (out / "pictures").string(),
+                                        "--latents-out",
+                                        (out / "l.safetensors").string()};
+  for (const auto& artifact : artifacts) arguments.insert(arguments.end(), {"--artifact", artifact});
+  const Outcome outcome = run_atelier(arguments);
+  INFO(outcome.err);
+  REQUIRE(outcome.status == 0);
+  const auto ours = atelier::read_safetensors(out / "l.safetensors").tensors;
+  const auto theirs = atelier::read_safetensors(kMerge / "expected_latents.safetensors").tensors;
+  return deviation(values_of(ours.at("latents")), values_of(theirs.at("latents")));
+}
+
+}  // namespace
+
+TEST_CASE("A merged LoRA, a model with the sum and two adapters give the latents of diffusers' set_adapters",
+          "[parity][merge]") {
+  const TemporaryFolder out;
+  const auto model = models_folder() / "sd21";
+  const auto subject = (kMerge / "subject.safetensors").string(), style = (kMerge / "style.safetensors").string();
+  const auto merge = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {"merge", style + ":-0.5", subject + ":0.8"};  // the order does not matter
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Outcome outcome = run_atelier(arguments);
+    INFO(outcome.err);
+    REQUIRE(outcome.status == 0);
+  };
+  CHECK(merged_deviation(model, {subject + ":0.8", style + ":-0.5"}, out) < 1e-4);
+  merge({"--out", (out / "both.safetensors").string()});
+  CHECK(merged_deviation(model, {(out / "both.safetensors").string()}, out) < 1e-4);
+  CHECK(merged_deviation(model, {(out / "both.safetensors").string() + ":0.9"}, out) > 1e-3);
+  merge({"--as", "sum", "--dtype", "float32", "--model", model.string(), "--out", (out / "model").string()});
+  CHECK(merged_deviation(out / "model", {}, out) < 1e-4);
+}
