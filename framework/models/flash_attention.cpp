@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "framework/models/flash_kernel.h"
+#include "framework/models/gradient_kernels.h"
 
 namespace atelier::flash {
 namespace {
@@ -17,6 +18,7 @@ const std::uint16_t* data(const Tensor& x) { return static_cast<const std::uint1
 std::int64_t round_up(std::int64_t n, std::int64_t to) { return (n + to - 1) / to * to; }
 
 bool wants_gradient(const Tensor& q, const Tensor& k, const Tensor& v) {
+  if (GradientKernels::wanted()) return true;
   return c10::GradMode::is_enabled() && (q.requires_grad() || k.requires_grad() || v.requires_grad());
 }
 

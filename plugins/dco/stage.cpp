@@ -11,6 +11,7 @@
 #include "framework/methods/low_rank.h"
 #include "framework/methods/prompts.h"
 #include "framework/models/base.h"
+#include "framework/models/gradient_kernels.h"
 #include "plugins/dco/objective.h"
 #include "plugins/dco/token.h"
 
@@ -109,7 +110,10 @@ Tensor DcoStage::reference_errors(const Batch& batch, const TextCondition& text)
 
 Terms DcoStage::forward(const Batch& batch, const StepTensors& tensors) {
   Tensor reference;
+  // What other kernels round otherwise would be multiplied by beta.
+  std::optional<GradientKernels> same_kernels;
   if (settings_.loss.has_reference()) {
+    same_kernels.emplace();
     reference = reference_errors(batch, FrozenPrompts::take(tensors, has_base_captions() ? "base" : "caption"));
   }
   const TextCondition text =

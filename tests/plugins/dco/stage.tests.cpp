@@ -93,6 +93,17 @@ TEST_CASE("Style, first step: exactly log 2, downs without gradient, ups with be
   }
 }
 
+TEST_CASE("Style, first step: both errors are the same to the bit in every type", "[dco][style]") {
+  for (const auto type : {c10::kFloat, c10::kBFloat16}) {
+    for (const char* family : {"sd15", "sdxl"}) {
+      INFO(family << " " << c10::toString(type));
+      const StepResult result = Run(tiny_base(family, type), dco::make_stage(style_settings())).step(0, 2);
+      CHECK(at::equal(result.terms.at("mse"), result.terms.at("reference")));
+      CHECK(loss_of(result) == static_cast<double>(static_cast<float>(std::log(2.0))));
+    }
+  }
+}
+
 TEST_CASE("Subject, first step: log 2 where both texts are the same, another loss where SDXL pools at the token",
           "[dco][subject]") {
   const auto loss = [](const char* family, const Json& chosen) {
