@@ -1,0 +1,79 @@
+// `report`, `export --grid` and the forms of `table`: what is written, and what is refused.
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include "framework/core/atomic_file.h"
+#include "framework/image/decode.h"
+#include "framework/image/encode.h"
+#include "framework/store/store.h"
+#include "tests/framework/cli/child.h"
+#include "tests/framework/files/zip_writer.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace atelier;
+using Catch::Contains;
+
+namespace {
+
+/// Two prompts of one run, and pictures of the first alone.
+class HalfMade {
+ public:
+  HalfMade() {
+    const auto store = Store::create_or_open(folder_ / "store");
+    Json outputs = Json::array();
+    for (const char* prompt : {"a", "b"}) {
+      const Json description{{"kind", "sample"}, {"prompt", prompt}};
+      outputs.push_back({{"key", key_of(description)},
+                         {"description", description},
+                         {"prompt_id", prompt},
+                         {"template", prompt},
+                         {"text", prompt},
+                         {"seeds", {1}}});
+    }
+    const auto png = encode_png(make_raster<Image>({4, 4}));
+    const std::string picture(reinterpret_cast<const char*>(png.data()), png.size());
+    const auto object = store.put(ZipWriter{.entries = {{"000.png", picture}}}.bytes());
+    static_cast<void>(store.publish({outputs[0]["key"], outputs[0]["description"], object, Json::object(), {}}));
+    const Json run{{"id", "r0"}, {"method", "m"}, {"concept", "cat"}, {"seed", 0}, {"label", "m"}};
+    const Json job{{"id", 0}, {"kind", "sample"}, {"runs", {"r0"}}, {"base", "b"}, {"outputs", outputs}};
+    static_cast<void>(store.put_manifest({{"study", "toy"}, {"runs", {run}}, {"jobs", {job}}}));
+  }
+
+  Outcome ask(std::vector<std::string> words) const {
+    words.insert(words.end(), {"--store", folder_ / "store"});
+    return run_atelier(words);
+  }
+  [[nodiscard]] std::string file(const std::string& name) const { return folder_ / name; }
+
+ private:
+  TemporaryFolder folder_;
+};
+
+}  // namespace
+
+TEST_CASE("A page, a grid and a LaTeX table are written, and what is not made yet is told", "[cli][reporting]") {
+  const HalfMade study;
+  REQUIRE(study.ask({"report", "toy", "--out", study.file("page.html")}).code == 0);
+  CHECK_THAT(read_text_file(study.file("page.html")), Catch::StartsWith("<!DOCTYPE html>") && Contains("not made yet"));
+  const auto grid = study.ask({"export", "toy", "--grid", study.file("grid.png")});
+  CHECK(grid.code == 1);
+  CHECK_THAT(grid.err, Contains("1 pictures of the grid are not made yet"));
+  CHECK(decode_file(study.file("grid.png")).image.size() == Size{10, 4});
+  CHECK_THAT(study.ask({"table", "toy", "--as", "tex", "--standalone"}).out, Contains("\\begin{document}"));
+  CHECK_THAT(study.ask({"table", "toy", "--as", "html"}).out, Catch::StartsWith("<figure"));
+}
+
+TEST_CASE("Forms that do not go together are refused", "[cli][reporting]") {
+  const HalfMade study;
+  const auto grid = study.file("grid.png"), folder = study.file("out");
+  for (const auto& [words, told] :
+       {std::pair(std::vector<std::string>{"export", "toy", "--grid", grid, "--images", "--out", folder}, "several of"),
+        std::pair(std::vector<std::string>{"export", "toy", "--grid", grid, "--out", folder}, "--out with --grid"),
+        std::pair(std::vector<std::string>{"export", "toy", "--images"}, "no --out"),
+        std::pair(std::vector<std::string>{"export", "toy", "--out", folder}, "none of"),
+        std::pair(std::vector<std::string>{"table", "toy", "--standalone"}, "--as tex")}) {
+    const auto refused = study.ask(words);
+    CHECK(refused.code == 2);
+    CHECK_THAT(refused.err, Contains(told));
+  }
+}
