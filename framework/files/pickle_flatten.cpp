@@ -80,7 +80,7 @@ TensorFile pickle_checkpoint(const PickleValue& root, NestedValues nested) {
         {.where = root.path(),
          .found = root.describe(),
          .expected = "a dictionary of tensors",
-         .advice = "in Python: safetensors.torch.save_file(torch.load(IN, weights_only=False).state_dict(), OUT)"});
+         .advice = "if you trust the file, in Python: safetensors.torch.save_file(torch.load(IN, weights_only=False).state_dict(), OUT)"});
   }
   return flatten_pickle(root, nested);
 }

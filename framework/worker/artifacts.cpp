@@ -93,9 +93,21 @@ struct Owned {
   TrainedArtifact artifact;
 };
 
+/// A file without tensors is nobody's, whatever a method would say of it.
+bool may_be_read(const ForeignFiles& files) {
+  if (files.is_folder()) return true;
+  try {
+    (void)files.tensors(files.names().front());
+    return true;
+  } catch (const Error&) {
+    return false;  // the caller says what was expected
+  }
+}
+
 /// Asks the installed methods for a file that is no LoRA and no token, or for a folder. Nothing when none knows it.
 std::optional<Owned> read_by_method(const std::string& path, const ModuleNames& names, const SampleRequest& request) {
   const ForeignFiles files(path);
+  if (!may_be_read(files)) return std::nullopt;
   std::optional<Owned> found;
   std::string owner;
   for (const auto& [name, method] : installed_methods()) {

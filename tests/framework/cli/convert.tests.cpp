@@ -60,20 +60,22 @@ TEST_CASE("convert and merge refuse with one line that says what to do", "[cli][
     std::vector<std::string> words;
     std::string message;
   };
-  const auto row = GENERATE_COPY(values<Row>({{{"convert"}, "no FILE"},
-                                              {{"convert", kLora, "--out", out}, "no --to"},
-                                              {{"convert", kLora, "--to", "peft"}, "no --out"},
-                                              {{"convert", kLora, "--to", "khoya", "--out", out}, "kohya"},
-                                              {{"convert", kLora, "--to", "kohya", "--out", out}, "--model"},
-                                              {{"convert", kLora, "--to", "a1111", "--out", out}, "--list"},
-                                              {{"merge", kLora + ":x", "--out", out}, "the weight 'x'"},
-                                              {{"merge", kLora, "--as", "sum", "--out", out}, "--model"},
-                                              {{"merge", kLora, kToken, "--out", out}, "a folder"},
-                                              {{"merge", kToken, kToken, "--out", out}, "--token NAME"}}));
-  const Outcome outcome = run_atelier(row.words);
-  INFO(outcome.err);
-  CHECK(outcome.code == 2);
-  CHECK(outcome.out.empty());
-  CHECK_THAT(outcome.err, Contains(row.message) && Contains("atelier: "));
-  CHECK_FALSE(std::filesystem::exists(out));
+  const std::vector<Row> rows{{{"convert"}, "no FILE"},
+                              {{"convert", kLora, "--out", out}, "no --to"},
+                              {{"convert", kLora, "--to", "peft"}, "no --out"},
+                              {{"convert", kLora, "--to", "khoya", "--out", out}, "kohya"},
+                              {{"convert", kLora, "--to", "kohya", "--out", out}, "--model"},
+                              {{"convert", kLora, "--to", "a1111", "--out", out}, "--list"},
+                              {{"merge", kLora + ":x", "--out", out}, "the weight 'x'"},
+                              {{"merge", kLora, "--as", "sum", "--out", out}, "--model"},
+                              {{"merge", kLora, kToken, "--out", out}, "a folder"},
+                              {{"merge", kToken, kToken, "--out", out}, "--token NAME"}};
+  for (const Row& row : rows) {
+    const Outcome outcome = run_atelier(row.words);
+    INFO(outcome.err);
+    CHECK(outcome.code == 2);
+    CHECK(outcome.out.empty());
+    CHECK_THAT(outcome.err, Contains(row.message) && Contains("atelier: "));
+    CHECK_FALSE(std::filesystem::exists(out));
+  }
 }
