@@ -1,15 +1,15 @@
 # Atelier. The two commands: `make demo` and `make test`. Each sets up what is missing and can be called again.
 POCKET := experiments/pocket
 
-.PHONY: help build demo pocket-demo pocket-table pocket pocket-mini pocket-measure test test-sanitized cuda format tidy clean setup-apt setup-fetch
+.PHONY: help build demo photos-demo pocket-table pocket pocket-mini pocket-measure test test-sanitized cuda format tidy clean setup-apt setup-fetch
 
 PHASE := third_party/phase.sh
 BUILD := build/release
 
 help:
 	@echo 'make build   set-up and build: leaves bin/atelier'
-	@echo 'make demo    set-up, build, a study of real photos on a toy model, its table'
-	@echo 'make pocket-demo     two concepts of the pocket world, every method, a table whose numbers mean something'
+	@echo 'make demo    set-up, build, two concepts of the pocket world with every method, the table'
+	@echo 'make photos-demo     four concepts of real photos on a toy model with random weights'
 	@echo 'make pocket-table    twelve concepts, three seeds: hours on two cores, interrupt it as you like'
 	@echo 'make pocket-measure  what the pocket world'"'"'s base model can do; make pocket: train it again; make pocket-mini: in minutes'
 	@echo 'make test    set-up, build, every test (also those with sanitizers)'
@@ -30,18 +30,19 @@ build: setup-fetch $(BUILD)/build.ninja
 	@mkdir -p bin && ln -sfn ../$(BUILD)/bin/atelier bin/atelier
 
 demo: build
-	@$(PHASE) demo tests/demo.sh
-	@$(PHASE) --report
-
-pocket-demo: build
 	@$(PHASE) demo bin/atelier run $(POCKET)/demo.yaml --store out/pocket/store
 	@bin/atelier table pocket-demo --store out/pocket/store
 	@bin/atelier table pocket-demo --losses --store out/pocket/store
 	@$(PHASE) --report
 
+photos-demo: build
+	@$(PHASE) demo tests/demo.sh
+	@$(PHASE) --report
+
 pocket-table: build
 	@bin/atelier run $(POCKET)/table.yaml --store out/pocket/store
 	@bin/atelier table pocket-table --store out/pocket/store
+	@bin/atelier table pocket-table --by-concept 'class word' --store out/pocket/store
 
 pocket-measure: build
 	@$(BUILD)/bin/pocket-world draw --split test --count 2000 --seed 1 --out out/pocket/data/test
