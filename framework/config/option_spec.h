@@ -27,12 +27,12 @@ struct Condition {
 struct OptionSpec {
   std::string name;
   OptionType type = OptionType::text;
-  Json value;                             ///< default; null: unset
-  std::optional<double> low, high;        ///< inclusive limits of numbers (of each number of a list)
-  std::vector<std::string> choices;       ///< of a choice
-  std::string help;                       ///< one line
-  std::string source;                     ///< where the default comes from: "published script, --lora_rank"
-  std::vector<Condition> active_when;     ///< all must hold, else the option has no effect and setting it is an error
+  Json value;                          ///< default; null: unset
+  std::optional<double> low, high;     ///< inclusive limits of numbers (of each number of a list)
+  std::vector<std::string> choices;    ///< of a choice
+  std::string help;                    ///< one line
+  std::string source;                  ///< where the default comes from: "published script, --lora_rank"
+  std::vector<Condition> active_when;  ///< all must hold, else the option has no effect and setting it is an error
 };
 
 /// Throws Error (usage, `where`) unless `value` is one that the option can have; returns it in the option's type (an

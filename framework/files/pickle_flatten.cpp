@@ -76,11 +76,11 @@ TensorFile pickle_checkpoint(const PickleValue& root, NestedValues nested) {
   }
   if (root.kind() != PickleKind::list && root.kind() != PickleKind::tuple && root.kind() != PickleKind::tensor &&
       !root.is_lost_tensor()) {
-    throw Error(
-        {.where = root.path(),
-         .found = root.describe(),
-         .expected = "a dictionary of tensors",
-         .advice = "if you trust the file, in Python: safetensors.torch.save_file(torch.load(IN, weights_only=False).state_dict(), OUT)"});
+    throw Error({.where = root.path(),
+                 .found = root.describe(),
+                 .expected = "a dictionary of tensors",
+                 .advice = "if you trust the file, in Python: safetensors.torch.save_file(torch.load(IN, "
+                           "weights_only=False).state_dict(), OUT)"});
   }
   return flatten_pickle(root, nested);
 }

@@ -10,8 +10,8 @@ namespace atelier {
 /// The folder of the running program, links resolved.
 [[nodiscard]] std::filesystem::path program_folder();
 
-/// The product's data (prompt lists, concept sets, protocols): $ATELIER_DATA, else <program folder>/../share/atelier/data.
-/// Throws Error that names both when it is not there.
+/// The product's data (prompt lists, concept sets, protocols): $ATELIER_DATA, else <program
+/// folder>/../share/atelier/data. Throws Error that names both when it is not there.
 [[nodiscard]] std::filesystem::path data_folder();
 
 /// A strict YAML file as JSON. Throws Error (usage) with every fault, with line and column.

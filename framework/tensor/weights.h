@@ -24,8 +24,8 @@ class Weights {
   Weights(TensorFile file, Placement placement);
   /// From tensors that are at the placement already and are shared with others: a base. `where` names them in errors.
   Weights(std::string where, TensorMap tensors, Placement placement);
-  /// The same, and what is not among `tensors` is made when it is asked for: a network to be trained, or the part of one
-  /// that is. has() tells of `tensors` alone.
+  /// The same, and what is not among `tensors` is made when it is asked for: a network to be trained, or the part of
+  /// one that is. has() tells of `tensors` alone.
   Weights(std::string where, TensorMap tensors, WeightMaker make, Placement placement);
 
   /// The tensor `name`, moved to the placement. Where it is missing or has another shape, the fault is remembered and

@@ -28,8 +28,8 @@ struct ArtifactObject {
 /// Whether the file is one, judged by its metadata.
 [[nodiscard]] bool is_artifact_object(const std::filesystem::path& path);
 
-/// Collects what a stage saves, on the CPU. What lies there already is not copied (a whole UNet would be 3.5 GB more): to
-/// be stored before the next step.
+/// Collects what a stage saves, on the CPU. What lies there already is not copied (a whole UNet would be 3.5 GB more):
+/// to be stored before the next step.
 class ObjectWriter final : public ArtifactWriter {
  public:
   explicit ObjectWriter(ArtifactObject& object) : object_(object) {}

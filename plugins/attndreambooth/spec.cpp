@@ -163,7 +163,7 @@ std::vector<PresetSpec> presets() {
                    {"identity.max_train_steps", 200},
                    {"identity.train_batch_size", 4}}},
       {.name = "pocket",
-       .help = "for the pocket world: small pictures that are not turned, few rows, higher rates (a guess)",
+       .help = "for the pocket world: small pictures that are not turned, few rows, higher rates (chosen on two concepts)",
        .options = {{"resolution", 64},
                    {"rotate_p", 0.0},
                    {"embedding.learning_rate", 1e-2},

@@ -133,7 +133,7 @@ std::vector<PresetSpec> presets() {
            .help = "subject with the fault of its program: the token learns in float32 alone",
            .options = {{"ti_update", "official"}}},
           {.name = "pocket",
-           .help = "for the pocket world: small pictures, few steps, higher rates (a guess)",
+           .help = "for the pocket world: small pictures, few steps, higher rates (chosen on two concepts and one seed)",
            .options = {{"resolution", 64},
                        {"rank", 8},
                        {kSteps, 400},
