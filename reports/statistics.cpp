@@ -5,29 +5,12 @@
 #include <numeric>
 #include <vector>
 
+#include "reports/split_mix.h"
+
 namespace atelier::reports {
 namespace {
 
 constexpr std::size_t kExact = 20;  // concepts up to which all sign patterns are tried
-
-class SplitMix64 {
- public:
-  std::uint64_t next() {
-    std::uint64_t z = (state_ += 0x9e3779b97f4a7c15U);
-    z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
-    z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
-    return z ^ (z >> 31U);
-  }
-  /// High 64 bits of next() * n, in two halves: 128-bit integers are no part of C++.
-  std::size_t below(std::size_t n) {
-    const std::uint64_t x = next();
-    const std::uint64_t low = (x & 0xffffffffU) * n;
-    return static_cast<std::size_t>(((x >> 32U) * n + (low >> 32U)) >> 32U);
-  }
-
- private:
-  std::uint64_t state_ = 0;
-};
 
 /// Linear between order statistics.
 double percentile(const std::vector<double>& sorted, double share) {
@@ -37,8 +20,8 @@ double percentile(const std::vector<double>& sorted, double share) {
   return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
 }
 
-void bootstrap(std::span<const double> d, std::int64_t draws, Comparison& result) {
-  SplitMix64 random;
+void bootstrap(std::span<const double> d, std::int64_t draws, std::uint64_t seed, Comparison& result) {
+  SplitMix64 random(seed);
   std::vector<double> means;
   for (std::int64_t draw = 0; draw < draws; ++draw) {
     double sum = 0.0;
@@ -50,13 +33,13 @@ void bootstrap(std::span<const double> d, std::int64_t draws, Comparison& result
   result.ci_high = percentile(means, 0.975);
 }
 
-double sign_flips(std::span<const double> d, std::int64_t draws) {
+double sign_flips(std::span<const double> d, std::int64_t draws, std::uint64_t seed) {
   const double sum = std::accumulate(d.begin(), d.end(), 0.0);
   const double size = std::accumulate(d.begin(), d.end(), 0.0, [](double a, double b) { return a + std::abs(b); });
   const double least = std::abs(sum) - 1e-12 * size;  // sums in another order differ in the last bits
   const bool exact = d.size() <= kExact;
   const std::int64_t patterns = exact ? std::int64_t{1} << d.size() : draws;
-  SplitMix64 random;
+  SplitMix64 random(seed);
   std::int64_t hits = 0;
   for (std::int64_t pattern = 0; pattern < patterns; ++pattern) {
     double flipped = 0.0;
@@ -86,12 +69,13 @@ std::optional<double> standard_error(std::span<const double> values) {
   return std::sqrt(squares / (n - 1.0) / n);
 }
 
-Comparison compare_paired(std::span<const double> differences, std::int64_t draws) {
+Comparison compare_paired(std::span<const double> differences, std::int64_t draws, std::uint64_t seed) {
   Comparison result;
   result.difference = mean_of(differences).value_or(0.0);
   result.concepts = static_cast<std::int64_t>(differences.size());
-  bootstrap(differences, draws, result);
-  result.p = result.p_holm = sign_flips(differences, draws);
+  bootstrap(differences, draws, seed, result);
+  result.exact = differences.size() <= kExact;
+  result.p = result.p_holm = sign_flips(differences, draws, seed);
   return result;
 }
 

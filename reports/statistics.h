@@ -17,10 +17,13 @@ struct Comparison {
   double p = 1.0;                      ///< sign flips: exact to 20 concepts, else as many draws as the bootstrap
   double p_holm = 1.0;                 ///< p, corrected over the table
   std::int64_t concepts = 0;
+  bool exact = true;  ///< whether p is of all sign patterns
 };
 
-/// `differences`: at least two, by concept in byte order. The same numbers on every call.
-[[nodiscard]] Comparison compare_paired(std::span<const double> differences, std::int64_t draws = 10000);
+/// `differences`: at least one, by concept in byte order. The same numbers on every call: bootstrap and sign flips each
+/// draw from a generator that starts at `seed`.
+[[nodiscard]] Comparison compare_paired(std::span<const double> differences, std::int64_t draws = 10000,
+                                        std::uint64_t seed = 0);
 /// Sets p_holm of all.
 void correct_holm(std::span<Comparison* const> comparisons);
 

@@ -32,6 +32,7 @@ void add_reindex(CLI::App& parent, Action& action);
 void add_report(CLI::App& parent, Action& action);
 void add_run(CLI::App& parent, Action& action);
 void add_show(CLI::App& parent, Action& action);
+void add_stats(CLI::App& parent, Action& action);
 void add_status(CLI::App& parent, Action& action);
 void add_table(CLI::App& parent, Action& action);
 void add_train(CLI::App& parent, Action& action);

@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <exception>
+#include <string_view>
 
 #include "framework/cli/arguments.h"
 #include "framework/cli/command.h"
@@ -56,6 +57,7 @@ void add_commands(CLI::App& root, Action& action) {
   add_logs(root, action);
   add_table(root, action);
   add_report(root, action);
+  add_stats(root, action);
   add_export(root, action);
   add_convert(root, action);
   add_merge(root, action);
@@ -100,6 +102,12 @@ int run(const std::vector<std::string>& words) {
   return action();
 }
 
+/// Scoring has one code for every error: other programs call it.
+int exit_code(const Error& error, int count, char** words) {
+  const bool scoring = count > 1 && std::string_view(words[1]) == "stats";
+  return scoring && error.kind() == ErrorKind::usage ? 1 : error.exit_code();
+}
+
 int report(int code, const char* message) {
   fmt::print(stderr, "atelier: {}\n", message);
   return code;
@@ -116,7 +124,7 @@ int main(int count, char** words) {
       return cli::report(1, "standard output: could not be written");
     return code;
   } catch (const Error& error) {
-    return cli::report(error.exit_code(), error.what());
+    return cli::report(cli::exit_code(error, count, words), error.what());
   } catch (const std::bad_alloc&) {
     return cli::report(1, "memory: exhausted");
   } catch (const std::exception& error) {

@@ -1,0 +1,116 @@
+#include <fmt/format.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "framework/cli/command.h"
+#include "framework/cli/options.h"
+#include "framework/core/atomic_file.h"
+#include "framework/core/error.h"
+#include "reports/score_comparison.h"
+
+namespace atelier::cli {
+namespace {
+
+struct StatsOptions {
+  std::vector<std::string> in, metrics, margins;
+  std::string out, baseline, family = "table";
+  bool common = false;
+  std::int64_t draws = 10000;
+  std::uint64_t seed = 0;
+};
+
+void add_files(CLI::App& app, StatsOptions& options) {
+  existing_file(app.add_option("--in", options.in, "file of scores; may be repeated")
+                    ->required()
+                    ->allow_extra_args(false)
+                    ->type_name("FILE"));
+  app.add_option("--metric", options.metrics, "clip_i, clip_t …; may be repeated (default: all)")
+      ->allow_extra_args(false)
+      ->type_name("METRIC");
+  app.add_option("--out", options.out, "JSON file to write")->required()->type_name("FILE");
+}
+
+std::vector<reports::ScoreFile> files_of(const StatsOptions& options) {
+  std::vector<reports::ScoreFile> files;
+  for (const auto& path : options.in) files.push_back(reports::read_score_file(path));
+  return files;
+}
+
+/// "clip_i=0.02"
+std::map<std::string, double> margins_of(const StatsOptions& options) {
+  std::map<std::string, double> margins;
+  for (const auto& text : options.margins) {
+    const auto sign = text.find('=');
+    const Json value = sign == std::string::npos ? Json() : Json::parse(text.substr(sign + 1), nullptr, false);
+    if (!value.is_number() || value.get<double>() <= 0.0 || !std::isfinite(value.get<double>())) {
+      throw Error({.where = "--margin", .found = text, .expected = "METRIC=NUMBER above 0, e.g. clip_i=0.02"},
+                  ErrorKind::usage);
+    }
+    if (!margins.emplace(text.substr(0, sign), value.get<double>()).second) {
+      throw Error({.where = "--margin", .found = text.substr(0, sign) + " twice", .expected = "each metric once"},
+                  ErrorKind::usage);
+    }
+  }
+  return margins;
+}
+
+int write_result(const StatsOptions& options, const Json& result) {
+  check_output("--out", options.out);
+  write_file_atomically(options.out, pretty_json(result));
+  return 0;
+}
+
+int summary(const StatsOptions& options) {
+  return write_result(options, reports::summarise(files_of(options), options.metrics));
+}
+
+int compare(const StatsOptions& options) {
+  return write_result(options, reports::compare_scores(files_of(options), {.metrics = options.metrics,
+                                                                           .baseline = options.baseline,
+                                                                           .by_metric = options.family == "metric",
+                                                                           .common = options.common,
+                                                                           .margins = margins_of(options),
+                                                                           .draws = options.draws,
+                                                                           .seed = options.seed}));
+}
+
+void add_summary(CLI::App& parent, Action& action) {
+  CLI::App* app = parent.add_subcommand("summary", "Means over concepts with their standard errors, of each file");
+  const auto options = std::make_shared<StatsOptions>();
+  add_files(*app, *options);
+  app->footer("Example:\n  atelier stats summary --in ours.json --in theirs.json --metric clip_i --out summary.json\n");
+  app->callback([options, &action] { action = [options] { return summary(*options); }; });
+}
+
+void add_compare(CLI::App& parent, Action& action) {
+  CLI::App* app = parent.add_subcommand(
+      "compare", "Paired differences over concepts: bootstrap interval, sign-flip test, Holm's correction");
+  const auto options = std::make_shared<StatsOptions>();
+  add_files(*app, *options);
+  app->add_option("--baseline", options->baseline,
+                  "name of the file that the others are compared with (default: all pairs)")
+      ->type_name("NAME");
+  one_of(app->add_option("--family", options->family, "what Holm's correction is over")->capture_default_str(),
+         {"table", "metric"});
+  app->add_flag("--common", options->common, "take the concepts and prompts that both files have");
+  app->add_option("--margin", options->margins, "METRIC=X: equivalent when the interval lies within X; may be repeated")
+      ->allow_extra_args(false)
+      ->type_name("METRIC=X");
+  whole_number(app->add_option("--draws", options->draws, "resamples")->capture_default_str(), 1, 10'000'000);
+  app->add_option("--seed", options->seed, "of the resamples")->capture_default_str();
+  app->footer(
+      "Example:\n  atelier stats compare --in ours.json --in theirs.json --margin clip_i=0.02 --out comparison.json\n");
+  app->callback([options, &action] { action = [options] { return compare(*options); }; });
+}
+
+}  // namespace
+
+void add_stats(CLI::App& parent, Action& action) {
+  CLI::App* app = parent.add_subcommand("stats", "Summaries and comparisons of files of scores, from any program");
+  app->require_subcommand(1);
+  add_summary(*app, action);
+  add_compare(*app, action);
+}
+
+}  // namespace atelier::cli
