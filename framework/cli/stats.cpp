@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -7,6 +8,7 @@
 #include "framework/cli/options.h"
 #include "framework/core/atomic_file.h"
 #include "framework/core/error.h"
+#include "reports/feature_distance.h"
 #include "reports/score_comparison.h"
 
 namespace atelier::cli {
@@ -75,6 +77,52 @@ int compare(const StatsOptions& options) {
                                                                            .seed = options.seed}));
 }
 
+struct DistanceOptions {
+  std::string a, b, out;
+  std::vector<std::string> metrics;
+  reports::KidRequest kid;
+};
+
+bool wants(const DistanceOptions& options, const std::string& metric) {
+  return options.metrics.empty() || std::ranges::find(options.metrics, metric) != options.metrics.end();
+}
+
+int distance(const DistanceOptions& options) {
+  const auto a = reports::read_features(options.a), b = reports::read_features(options.b);
+  const auto kid = wants(options, "kid") ? reports::kernel_distance(a, b, options.kid) : std::nullopt;
+  const auto fid = wants(options, "fid") ? reports::frechet_distance(a, b) : std::nullopt;
+  check_output("--out", options.out);
+  write_file_atomically(options.out, pretty_json({{"schema", "atelier.distance/1"},
+                                                  {"n_a", a.rows},
+                                                  {"n_b", b.rows},
+                                                  {"dim", a.width},
+                                                  {"kid", or_null(kid)},
+                                                  {"fid", or_null(fid)}}));
+  return 0;
+}
+
+void add_distance(CLI::App& parent, Action& action) {
+  CLI::App* app = parent.add_subcommand("distance", "KID and FID between two files of features");
+  const auto options = std::make_shared<DistanceOptions>();
+  app->add_option("--a", options->a, "safetensors file; its tensor `features` [N, F] unless named")
+      ->required()
+      ->type_name("FILE[:TENSOR]");
+  app->add_option("--b", options->b, "the other side")->required()->type_name("FILE[:TENSOR]");
+  one_of(app->add_option("--metric", options->metrics, "may be repeated (default: both)")->allow_extra_args(false),
+         {"kid", "fid"});
+  whole_number(app->add_option("--subsets", options->kid.subsets, "of KID; 0: one estimate from all rows")
+                   ->capture_default_str(),
+               0, 1'000'000);
+  whole_number(app->add_option("--subset-size", options->kid.subset_size,
+                               "rows (default: those of the smaller side, at most 1000)"),
+               2, 1'000'000);
+  app->add_option("--seed", options->kid.seed, "of the subsets")->capture_default_str();
+  app->add_option("--out", options->out, "JSON file to write")->required()->type_name("FILE");
+  app->footer(
+      "Example:\n  atelier stats distance --a ours.safetensors --b real.safetensors:inception --out distance.json\n");
+  app->callback([options, &action] { action = [options] { return distance(*options); }; });
+}
+
 void add_summary(CLI::App& parent, Action& action) {
   CLI::App* app = parent.add_subcommand("summary", "Means over concepts with their standard errors, of each file");
   const auto options = std::make_shared<StatsOptions>();
@@ -111,6 +159,7 @@ void add_stats(CLI::App& parent, Action& action) {
   app->require_subcommand(1);
   add_summary(*app, action);
   add_compare(*app, action);
+  add_distance(*app, action);
 }
 
 }  // namespace atelier::cli
