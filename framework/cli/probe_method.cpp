@@ -42,12 +42,47 @@ void add_chosen(const YamlNode* node, const std::string& path, const std::string
   for (const auto& entry : node->entries) run.chosen[prefix + entry.key] = yaml_json(entry.value);
 }
 
+/// What stands under a stage is an option of the stage or, where the stage has none of that name, of the method (DCO's
+/// text_encoder_lr).
+void move_to_method(const MethodSpec& spec, const std::string& stage, RunConfig& run) {
+  const std::string prefix = stage + ".";
+  Json moved = Json::object();
+  for (const auto& [name, value] : run.chosen.items()) {
+    if (!name.starts_with(prefix) || find_option(spec, name) != nullptr) continue;
+    const std::string bare = name.substr(prefix.size());
+    if (find_option(spec, bare) != nullptr && !run.chosen.contains(bare)) moved[name] = bare;
+  }
+  for (const auto& [name, bare] : moved.items()) {
+    run.chosen[bare.get<std::string>()] = run.chosen[name];
+    run.chosen.erase(name);
+  }
+}
+
+/// Without a preset: the first one in which the stage runs (DCO's style has other defaults than its subject).
+std::string preset_of(const MethodSpec& spec, const std::string& stage, const RunConfig& run) {
+  if (!run.preset.empty()) return run.preset;
+  const auto of_name = std::ranges::find(spec.stages, stage, &StageSpec::name);
+  for (const auto& preset : spec.presets) {
+    Json options = Json::object();
+    for (const auto& option : spec.options) options[option.name] = option.value;
+    options.update(preset.options);
+    options.update(run.chosen);
+    if (std::ranges::all_of(of_name->runs_when, [&](const Condition& when) { return holds(when, options); })) {
+      return preset.name;
+    }
+  }
+  return "";
+}
+
 void add_stages(const YamlNode* node, const MethodSpec& spec, RunConfig& run, Faults& faults) {
   if (node == nullptr) return;
   std::vector<std::string> names;
   for (const auto& stage : spec.stages) names.push_back(stage.name);
   const YamlMap stages(*node, "stages", names, faults);
-  for (const auto& name : names) add_chosen(stages.get(name), stages.path(name), name + ".", run, faults);
+  for (const auto& name : names) {
+    add_chosen(stages.get(name), stages.path(name), name + ".", run, faults);
+    move_to_method(spec, name, run);
+  }
 }
 
 std::string text_of(const YamlMap& map, const char* key, Faults& faults) {
@@ -104,7 +139,8 @@ int run(const MethodOptions& options) {
               {"method", plugin.method.name},
               {"plugin", plugin.library.string()},
               {"stage", options.stage},
-              {"options", resolve_options(plugin.method, config.preset, config.chosen, options.config)},
+              {"options", resolve_options(plugin.method, preset_of(plugin.method, options.stage, config), config.chosen,
+                                          options.config)},
               {"class_word", config.class_word},
               {"in", options.files.in},
               {"out", options.files.out},

@@ -49,8 +49,8 @@ TrainSpec read_train_spec(const Options& options, const std::string& stage, cons
           .lr_power = options.real(name("lr_power"))};
 }
 
-double read_learning_rate(const Options& options, const std::string& stage) {
-  const double rate = options.real(stage + ".learning_rate");
+double read_learning_rate(const Options& options, const std::string& stage, const std::string& option) {
+  const double rate = options.real(stage + "." + option);
   if (!options.flag(stage + ".scale_lr")) return rate;
   const auto rows =
       options.integer(stage + ".train_batch_size") * options.integer(stage + ".gradient_accumulation_steps");

@@ -22,8 +22,10 @@ void declare_schedules(StageSpec& stage);
 [[nodiscard]] TrainSpec read_train_spec(const Options& options, const std::string& stage,
                                         const std::string& steps = {});
 
-/// <stage>.learning_rate; with <stage>.scale_lr times batch size and accumulation steps, as the published scripts do.
-[[nodiscard]] double read_learning_rate(const Options& options, const std::string& stage);
+/// <stage>.learning_rate, or another option of the stage; with <stage>.scale_lr times batch size and accumulation
+/// steps, as the published scripts do.
+[[nodiscard]] double read_learning_rate(const Options& options, const std::string& stage,
+                                        const std::string& option = "learning_rate");
 
 /// <stage>.adam_weight_decay.
 [[nodiscard]] double read_weight_decay(const Options& options, const std::string& stage);

@@ -9,7 +9,7 @@ using Status = ArgumentSpec::Status;
 
 std::vector<ArgumentSpec> training_configuration() {
   return {
-      {"base_learning_rate", Status::option, "concat.learning_rate"},
+      {"base_learning_rate", Status::option, "concat.base_learning_rate"},
       {"prefix_length", Status::option, "prefix_length"},
       {"size", Status::option, "resolution"},
       {"repeats", Status::option, "repeats"},

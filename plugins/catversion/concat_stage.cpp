@@ -40,6 +40,11 @@ DataSpec data_of(const Options& options) {
   return data;
 }
 
+/// The published configuration's own name counts where it is given.
+std::string rate_option(const Options& options) {
+  return options.optional_real(kBaseRateOption) ? kBaseRate : "learning_rate";
+}
+
 }  // namespace
 
 Settings Settings::read(const Options& options, const Concept& subject) {
@@ -49,7 +54,7 @@ Settings Settings::read(const Options& options, const Concept& subject) {
           .prefix_logit_bias = options.real("prefix_logit_bias"),
           .data = data_of(options),
           .train = read_train_spec(options, kStage, kSteps),
-          .learning_rate = read_learning_rate(options, kStage),
+          .learning_rate = read_learning_rate(options, kStage, rate_option(options)),
           .weight_decay = read_weight_decay(options, kStage)};
 }
 

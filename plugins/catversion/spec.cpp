@@ -72,6 +72,8 @@ std::vector<OptionSpec> all_options() {
                                 .gradient_accumulation_steps = 1,
                                 .adam_weight_decay = 1e-2,
                                 .source = kConfigSource}));
+  append({number(kBaseRateOption, OptionType::real, nullptr, 0.0,
+                 "the published configuration's name of learning_rate; where it is set, it counts", kConfigSource)});
   append({number(kSteps, OptionType::integer, 1000, 0, "optimizer steps",
                  "the released adapters: gs-999 holds the state after 1000")});
   return all;
@@ -83,6 +85,7 @@ StageSpec concat_stage() {
   stage.reads = {"caption",    "allow_empty_caption", "prefix_length", "layers",           "prefix_logit_bias",
                  "resolution", "center_crop",         "interpolation", "flip_probability", "repeats"};
   for (const auto& name : stage_option_names(kStage)) stage.reads.push_back(name);
+  stage.reads.emplace_back(kBaseRateOption);
   stage.steps.add = {kSteps};
   declare_schedules(stage);
   return stage;

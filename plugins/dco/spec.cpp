@@ -74,7 +74,7 @@ std::vector<OptionSpec> loss_options() {
   return {
       make("dcoloss_beta", OptionType::real, 1000.0,
            "temperature of the DCO loss; 0 or less: the plain noise-prediction loss, without reference", kCommand),
-      choice("sigmoid_reduction", "batch", {"batch", "per_sample"},
+      choice("sigmoid_reduction", "batch_mean", {"batch_mean", "per_sample"},
              "the sigmoid of the batch's mean difference, or the mean of each row's own", kScript),
       number("snr_gamma", OptionType::real, nullptr, 1e-6, "gamma of the min-SNR weights; unset: none", kScript),
       number("offset_noise", OptionType::real, 0.0, 0.0, "share of a noise that is one number a channel", kCommand),
