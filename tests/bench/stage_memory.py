@@ -28,7 +28,7 @@ def value_of(text):
 
 
 def study_text(arguments):
-    options = {f"{stage}.max_train_steps": 1 for stage in arguments.stages}
+    options = {arguments.steps_option.format(stage=stage): 1 for stage in arguments.stages}
     options |= {f"{stage}.train_batch_size": arguments.batch for stage in arguments.stages}
     options |= {f"{stage}.micro_batch_size": arguments.rows for stage in arguments.stages}
     options |= {name: value_of(text) for name, text in (pair.split("=", 1) for pair in arguments.set)}
@@ -66,6 +66,7 @@ def main():
     parser.add_argument("--atelier", type=pathlib.Path, required=True)
     parser.add_argument("--stages", nargs="+", required=True)
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--steps-option", default="{stage}.max_train_steps", help="its name where the method has one for all")
     parser.add_argument("--dtype", default="bfloat16")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch", type=int, default=1)
