@@ -89,6 +89,14 @@ std::vector<std::string> sampler_sentences(Index& index, const StudyFacts& facts
     sentences.push_back(methods.size() == 1 ? fmt::format("Sampler: {}.", sampler)
                                             : fmt::format("Sampler: {} ({}).", sampler, join(list)));
   }
+  const auto given = index.query(
+      "SELECT DISTINCT u.label FROM run u JOIN stage_run r USING (manifest, run) JOIN stage s USING (manifest, job) "
+      "WHERE "
+      "u.manifest = ? AND s.kind = 'given' ORDER BY u.label",
+      {facts.manifest});
+  std::vector<std::string> labels;
+  for (const auto& row : given) labels.push_back(text_of(row[0]));
+  if (!labels.empty()) sentences.push_back(fmt::format("Pictures of other programs: {}.", join(labels)));
   return sentences;
 }
 

@@ -28,7 +28,7 @@ class GridReader {
         if (run.is_string()) jobs_[run.get<std::string>()].push_back(&job);
       }
     }
-    for (const auto& row : index.query("SELECT key, object FROM artifact WHERE kind = 'sample'")) {
+    for (const auto& row : index.query("SELECT key, object FROM artifact WHERE kind IN ('sample', 'given')")) {
       objects_[text_of(row[0])] = text_of(row[1]);
     }
     for (const auto& row :
@@ -90,7 +90,8 @@ class GridReader {
 
   void for_each_output(const std::string& run, const auto& visit) const {
     for (const Json* job : jobs_of(run)) {
-      if (member_text(*job, "kind") != "sample") continue;
+      const std::string kind = member_text(*job, "kind");
+      if (kind != "sample" && kind != "given") continue;
       for (const auto& output : list_member(*job, "outputs")) visit(member_text(output, "prompt_id"), output);
     }
   }

@@ -53,15 +53,18 @@ std::map<std::string, fs::path> folders_of(const std::vector<RunInfo>& runs) {
   return folders;
 }
 
+/// Sampled here, or another program's.
+bool has_pictures(const ArtifactInfo& artifact) { return artifact.kind == "sample" || artifact.kind == "given"; }
+
 /// The folder of each set of a run's pictures, by key: the prompt's name. Where evaluations want pictures of one prompt
 /// otherwise (another size or number), theirs stand behind it.
 std::map<std::string, std::string> prompt_folders(const std::vector<ArtifactInfo>& artifacts) {
   std::map<std::string, int> uses;
-  for (const ArtifactInfo& artifact : artifacts) uses[artifact.prompt] += artifact.kind == "sample" ? 1 : 0;
+  for (const ArtifactInfo& artifact : artifacts) uses[artifact.prompt] += has_pictures(artifact) ? 1 : 0;
   std::map<std::string, std::string> texts;  // by key
   std::set<std::string> all;
   for (const ArtifactInfo& artifact : artifacts) {
-    if (artifact.kind != "sample") continue;
+    if (!has_pictures(artifact)) continue;
     std::string text = artifact.prompt;
     if (uses[artifact.prompt] > 1) {
       text += "." + (artifact.evaluations.empty() ? artifact.key.substr(0, 8) : join(artifact.evaluations, "+"));
@@ -84,7 +87,7 @@ class Exporter {
       if (!artifact.own) continue;
       if (artifact.object.empty()) {
         ++missing_;
-      } else if (artifact.kind == "sample" && options_.images) {
+      } else if (has_pictures(artifact) && options_.images) {
         write_images(fs::path(options_.out) / folder / prompts.at(artifact.key), artifact);
       } else if (artifact.kind == "train" && options_.artifacts) {
         write_artifact(fs::path(options_.out) / folder, artifact);

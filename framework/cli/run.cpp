@@ -43,6 +43,9 @@ void print_plan(const Json& manifest, const std::optional<Store>& store, bool wi
     fmt::print("before training: {} jobs that draw images of a class ({} images)\n", drawn["jobs"].dump(),
                drawn["images"].dump());
   }
+  if (const Json& given = counts["given"]; given["jobs"] > 0) {
+    fmt::print("to take into the store: {} pictures of other programs\n", given["images"].dump());
+  }
   fmt::print("on {}\n", placement_text(manifest.at("placement")));
   for (const Json& run : manifest.at("runs")) {
     fmt::print("  {}  {:<32} {:<16} seed {}{}\n", run.at("id").get<std::string>(), run.at("label").get<std::string>(),

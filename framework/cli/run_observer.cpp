@@ -27,7 +27,8 @@ std::string job_title(const Json& job) {
   if (const auto subject = work.find("concept"); subject != work.end() && subject->is_object()) {
     title += ", " + text_at(*subject, "name");
   }
-  if (const auto seed = work.find("seed"); seed != work.end()) title += fmt::format(", seed {}", seed->dump());
+  if (const auto seed = work.find("seed"); seed != work.end() && !seed->is_null())
+    title += fmt::format(", seed {}", seed->dump());
   if (kind == "score") title += ", " + join(evaluations_of(job, job.at("outputs").front()));
   return title;
 }

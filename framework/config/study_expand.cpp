@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "framework/config/path_template.h"
 #include "framework/config/study_parts.h"
 #include "framework/core/text.h"
 
@@ -35,7 +36,12 @@ class Expansion {
 
  private:
   static bool has_seed(const StudyMethod& method) {
-    return method.images.empty() || method.images.find("{seed}") != std::string::npos;
+    if (method.images.empty()) return true;
+    try {
+      return PathTemplate(method.images, picture_path_fields()).has("seed");
+    } catch (const Error&) {
+      return false;  // a fault of the file, said where it was read
+    }
   }
 
   void start() {

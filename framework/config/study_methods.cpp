@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "framework/config/path_template.h"
 #include "framework/config/study_parts.h"
 #include "framework/core/text.h"
 
@@ -47,9 +48,15 @@ class MethodReader {
     const auto text = yaml_text(node, path_ + ".images", faults_);
     if (!text) return;
     made_.images = *text;
-    for (const auto* field : {"{concept}", "{prompt}", "{k}"}) {
-      if (text->find(field) != std::string::npos) continue;
-      faults_.add(node.at, fmt::format("{}.images: no {}", path_, field), "a path with {concept}, {prompt} and {k}");
+    try {
+      const PathTemplate place(*text, picture_path_fields());
+      for (const auto* field : {"concept", "prompt", "k"}) {
+        if (place.has(field)) continue;
+        faults_.add(node.at, fmt::format("{}.images: no {{{}}}", path_, field),
+                    "a path with {concept}, {prompt} and {k}");
+      }
+    } catch (const Error& error) {
+      faults_.add(node.at, fmt::format("{}.images: {}", path_, error.fault().found), error.fault().expected);
     }
   }
 

@@ -64,10 +64,13 @@ Known known_words(const PluginCatalog& plugins, const PromptCatalog& prompts) {
 Json make_manifest(const Study& study, const PlanSources& sources) { return ManifestBuilder(study, sources).build(); }
 
 Json plan_counts(const Json& manifest, const Store* store) {
-  Json counts{
-      {"runs", manifest.at("runs").size()},     {"jobs", {{"total", manifest.at("jobs").size()}, {"cached", 0}}},
-      {"train", {{"jobs", 0}, {"steps", 0}}},   {"generate", {{"jobs", 0}, {"images", 0}}},
-      {"sample", {{"jobs", 0}, {"images", 0}}}, {"score", {{"jobs", 0}}}};
+  Json counts{{"runs", manifest.at("runs").size()},
+              {"jobs", {{"total", manifest.at("jobs").size()}, {"cached", 0}}},
+              {"train", {{"jobs", 0}, {"steps", 0}}},
+              {"generate", {{"jobs", 0}, {"images", 0}}},
+              {"sample", {{"jobs", 0}, {"images", 0}}},
+              {"given", {{"jobs", 0}, {"images", 0}}},
+              {"score", {{"jobs", 0}}}};
   for (const Json& job : manifest.at("jobs")) {
     if (std::ranges::all_of(job.at("outputs"), [&](const Json& output) { return there(output, store); })) {
       counts["jobs"]["cached"] = counts["jobs"]["cached"].get<std::int64_t>() + 1;
@@ -77,7 +80,7 @@ Json plan_counts(const Json& manifest, const Store* store) {
     auto& entry = counts[kind];
     entry["jobs"] = entry["jobs"].get<std::int64_t>() + 1;
     if (kind == "train") entry["steps"] = entry["steps"].get<std::int64_t>() + steps_to_do(job, store);
-    if (kind == "sample" || kind == "generate")
+    if (kind == "sample" || kind == "generate" || kind == "given")
       entry["images"] = entry["images"].get<std::int64_t>() + images_to_make(job, store);
   }
   return counts;

@@ -34,7 +34,7 @@ struct PlanSources {
 [[nodiscard]] Json make_manifest(const Study& study, const PlanSources& sources);
 
 /// Counts of a manifest against a store's keys (null: no store yet): {"runs", "jobs": {"total", "cached"}, "train":
-/// {"jobs", "steps"}, "generate" and "sample": {"jobs", "images"}, "score": {"jobs"}}; steps and images are those still
+/// {"jobs", "steps"}, "generate", "sample" and "given": {"jobs", "images"}, "score": {"jobs"}}; steps and images are those still
 /// to be made.
 class Store;
 [[nodiscard]] Json plan_counts(const Json& manifest, const Store* store);

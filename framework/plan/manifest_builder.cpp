@@ -61,7 +61,9 @@ Json ManifestBuilder::build() {
   const auto cells = expand(study_);
   for (const Cell& cell : cells) add_cell(cell);
   std::set<std::string> bases;
-  for (const Cell& cell : cells) bases.insert(cell.base);
+  for (const Cell& cell : cells) {
+    if (!cell.base.empty()) bases.insert(cell.base);
+  }
   if (!study_.evaluate.empty()) {
     for (const auto& base : bases) add_anchors(base);
   }
@@ -169,13 +171,7 @@ Json ManifestBuilder::checkpoints_of(const Cell& cell, std::int64_t total) const
 }
 
 void ManifestBuilder::add_cell(const Cell& cell) {
-  if (cell.method.empty()) {
-    throw Error({.where = study_.file + ": methods." + cell.label,
-                 .found = "pictures of another program",
-                 .expected = "a method that is trained here",
-                 .advice = "scoring such pictures within a study is not supported by this version"},
-                ErrorKind::usage);
-  }
+  if (cell.method.empty()) return add_given(cell);
   const PluginDescription& plugin = sources_.plugins.find(cell.method);
   std::int64_t total = 0;
   for (const StageSpec& stage : plugin.method.stages) {
@@ -242,7 +238,7 @@ std::string ManifestBuilder::resolved_model(const std::string& name) const {
 void ManifestBuilder::add_run(const PlannedModel& model, const std::string& subject, Json run) {
   Json identity = run;
   identity.erase("train_jobs");
-  identity["base"] = model.base->digest;
+  identity["base"] = model.base == nullptr ? Json() : Json(model.base->digest);
   identity["resolved"] = model.options;
   identity["artifact"] = model.artifact;
   const std::string id = key_of(identity).substr(0, 12);
@@ -298,7 +294,7 @@ void ManifestBuilder::add_anchor(PlannedModel& model, const std::string& subject
 }
 
 Json ManifestBuilder::common_job(const PlannedModel& model) const {
-  return {{"base", model.base->job},
+  return {{"base", model.base == nullptr ? Json() : model.base->job},
           {"device", device_},
           {"dtype", numerics_class_.at("dtype")},
           {"threads", threads_},

@@ -25,11 +25,18 @@ struct PlannedClassImages {
   std::vector<std::int64_t> needs;  ///< the job that makes those
 };
 
+/// Pictures that another program made of a concept (`images:` of a study).
+struct GivenPictures {
+  const StudyMethod* method = nullptr;
+  std::string subject;
+  std::optional<std::int64_t> seed;  ///< where the path names it
+};
+
 /// What a run's pictures are made from.
 struct PlannedModel {
   std::string label, method;  ///< "anchor:…" has no plugin
   const PluginDescription* plugin = nullptr;
-  const PlannedBase* base = nullptr;
+  const PlannedBase* base = nullptr;  ///< null: another program's pictures
   Json options = Json::object();
   Json subject;                    ///< name, class_word, initializer, kind
   Json artifact;                   ///< train key, null for the base model
@@ -39,6 +46,14 @@ struct PlannedModel {
   std::string phrase, base_phrase;
   Json sampler;                    ///< null: the protocol's
   std::optional<double> guidance;  ///< instead of the protocol's sampler's
+  std::optional<GivenPictures> given;
+};
+
+/// The pictures that a scoring job looks at: what makes them, and where each prompt's are.
+struct PlannedPictures {
+  std::int64_t job = -1;
+  Json sets = Json::array();       ///< for the job: prompt_id, text, role, key
+  Json described = Json::array();  ///< for its key
 };
 
 /// One way in which a cell's pictures are sampled.
@@ -56,6 +71,7 @@ class ManifestBuilder {
  private:
   void read_concepts();
   void add_cell(const Cell& cell);
+  void add_given(const Cell& cell);
   void add_anchors(const std::string& base);
   void add_run(const PlannedModel& model, const std::string& subject, Json run);
   /// The artifact of a checkpoint, counted over all stages: adds the train jobs that lead to it.
@@ -76,6 +92,11 @@ class ManifestBuilder {
                                         const std::string& file) const;
   void evaluate(const PlannedModel& model, const std::string& subject, const StudyEvaluation& evaluation,
                 const std::string& run, const std::vector<std::int64_t>& needs);
+  /// Pictures that the run samples.
+  PlannedPictures sampled_pictures(const PlannedModel& model, const StudyEvaluation& evaluation, const Json& pictures,
+                                   const std::vector<std::int64_t>& needs);
+  /// Pictures that lie where `images:` says. Throws Error (usage) naming the first of those that do not.
+  PlannedPictures given_pictures(const PlannedModel& model, const StudyEvaluation& evaluation, const Json& pictures);
   [[nodiscard]] Json common_job(const PlannedModel& model) const;
   [[nodiscard]] Json subject_of(const Cell& cell) const;
   /// A path that the study names: relative ones count from its folder.

@@ -4,40 +4,10 @@
 
 #include "framework/core/error.h"
 #include "framework/plan/manifest_builder.h"
+#include "framework/plan/manifest_prompts.h"
 #include "framework/store/store.h"
 
 namespace atelier {
-namespace {
-
-struct PromptPlace {
-  std::string id, text, role;
-};
-
-Json::iterator output_of(Json& outputs, const std::string& key) {
-  return std::ranges::find_if(outputs,
-                              [&](const Json& each) { return each.at("key").get_ref<const std::string&>() == key; });
-}
-
-/// Evaluations share pictures, and scores where they ask for the same: an output names all that it serves.
-void serve(Json& output, const std::string& evaluation) {
-  Json& names = output["evaluations"];
-  if (std::ranges::find(names, Json(evaluation)) == names.end()) names.push_back(evaluation);
-}
-
-std::vector<PromptPlace> prompts_of(const PromptCatalog& catalog, const Json& lists) {
-  std::vector<PromptPlace> prompts;
-  for (const Json& entry : lists) {
-    const std::string id = entry.at("list").get<std::string>();
-    const PromptList& list = catalog.list(id);
-    for (std::size_t i = 0; i < list.prompts.size(); ++i) {
-      prompts.push_back({fmt::format("{}/{}", id, i), list.prompts[i], entry.at("role").get<std::string>()});
-    }
-  }
-  return prompts;
-}
-
-}  // namespace
-
 const ProtocolSpec& ManifestBuilder::protocol(const std::string& id) {
   const auto found = read_protocols_.find(id);
   return found != read_protocols_.end() ? found->second : read_protocols_.emplace(id, read_protocol(id)).first->second;
@@ -91,11 +61,8 @@ Json ManifestBuilder::encoders_of(const StudyEvaluation& evaluation, const Proto
   return encoders;
 }
 
-void ManifestBuilder::evaluate(const PlannedModel& model, const std::string& subject, const StudyEvaluation& evaluation,
-                               const std::string& run, const std::vector<std::int64_t>& needs) {
-  const ProtocolSpec& spec = protocol(evaluation.protocol);
-  const Json settings = protocol_settings(evaluation);
-  const Json& pictures = settings.at("pictures");
+PlannedPictures ManifestBuilder::sampled_pictures(const PlannedModel& model, const StudyEvaluation& evaluation,
+                                                  const Json& pictures, const std::vector<std::int64_t>& needs) {
   SampleIngredients in;
   in.method = model.method;
   in.plugin_numerics = model.numerics;
@@ -121,9 +88,7 @@ void ManifestBuilder::evaluate(const PlannedModel& model, const std::string& sub
                       {"size", in.size},         {"batch", in.batch},     {"base", in.base},
                       {"negative", in.negative}, {"phrase", model.phrase}};
   Json& sampling = job(key_of({{"sample", identity}}), "sample", needs, model.base->digest, std::move(content));
-  const auto sample_job = sampling.at("id").get<std::int64_t>();
-
-  Json sets = Json::array(), described = Json::array();
+  PlannedPictures planned{.job = sampling.at("id").get<std::int64_t>()};
   const auto count = pictures.at("images_per_prompt").get<std::int64_t>();
   for (const PromptPlace& place : prompts_of(sources_.prompts, pictures.at("prompts"))) {
     SamplePrompt prompt{.id = place.id,
@@ -146,10 +111,19 @@ void ManifestBuilder::evaluate(const PlannedModel& model, const std::string& sub
       output = std::prev(outputs.end());
     }
     serve(*output, evaluation.name);
-    sets.push_back({{"prompt_id", place.id}, {"text", place.text}, {"role", place.role}, {"key", key}});
-    described.push_back({{"prompt", place.id}, {"text", place.text}, {"role", place.role}, {"images", key}});
+    add_set(planned, place, key);
   }
-  use(sample_job, run);
+  return planned;
+}
+
+void ManifestBuilder::evaluate(const PlannedModel& model, const std::string& subject, const StudyEvaluation& evaluation,
+                               const std::string& run, const std::vector<std::int64_t>& needs) {
+  const ProtocolSpec& spec = protocol(evaluation.protocol);
+  const Json settings = protocol_settings(evaluation);
+  const Json& pictures = settings.at("pictures");
+  PlannedPictures planned =
+      model.given ? given_pictures(model, evaluation, pictures) : sampled_pictures(model, evaluation, pictures, needs);
+  use(planned.job, run);
 
   Json references = Json::array(), digests = Json::array();
   for (const ConceptPhoto& photo : concepts_.at(subject).photos) {
@@ -169,7 +143,7 @@ void ManifestBuilder::evaluate(const PlannedModel& model, const std::string& sub
                    {"encoders", encoder_digests},
                    {"references", std::move(digests)},
                    {"class_word", model.subject.at("class_word")},
-                   {"sets", std::move(described)},
+                   {"sets", std::move(planned.described)},
                    {"numerics_class", numerics_class_}};
   const std::string key = key_of(description);
   Json score = common_job(model);
@@ -177,8 +151,8 @@ void ManifestBuilder::evaluate(const PlannedModel& model, const std::string& sub
   score["protocol"] = {{"id", spec.id}, {"scoring", settings.at("scoring")}};
   score["encoders"] = encoders;
   score["references"] = std::move(references);
-  score["sets"] = std::move(sets);
-  Json& scored = job(key, "score", {sample_job}, model.base->digest, std::move(score));
+  score["sets"] = std::move(planned.sets);
+  Json& scored = job(key, "score", {planned.job}, model.base == nullptr ? "" : model.base->digest, std::move(score));
   if (scored.at("outputs").empty())
     scored["outputs"].push_back({{"key", key}, {"description", std::move(description)}});
   serve(*output_of(scored["outputs"], key), evaluation.name);

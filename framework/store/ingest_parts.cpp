@@ -54,6 +54,14 @@ void ingest_images(Database& database, const KeyRecord& record) {
   }
 }
 
+/// Another program's pictures: no seed leads to them.
+void ingest_given_images(Database& database, const KeyRecord& record) {
+  for (std::size_t k = 0; k < list_member(record.description, "images").size(); ++k) {
+    database.run("INSERT OR REPLACE INTO image VALUES (?, ?, ?, ?)",
+                 {record.key, integer(k), text_member(record.description, "prompt"), Value()});
+  }
+}
+
 void ingest_pairs(Database& database, const std::string& key, const Json& image) {
   const Value prompt = text_of(text_member(image, "prompt"));
   const Value k = integer_of(integer_member(image, "k"));
@@ -196,6 +204,7 @@ void ingest_record(Database& database, const Store& store, const KeyRecord& reco
        text_member(summary, "losses"), real_member(summary, "final_loss"), real_member(summary, "seconds"),
        integer_member(summary, "trained_parameters"), integer_member(summary, "bytes")});
   if (kind == "sample") ingest_images(database, record);
+  if (kind == "given") ingest_given_images(database, record);
   if (kind == "score") ingest_score(database, record, table);
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "framework/core/error.h"
 #include "framework/files/zip_archive.h"
@@ -18,6 +19,14 @@ constexpr zip_uint16_t kFirstDay = (1 << 5) | 1;  // 1 January 1980, where MS-DO
 
 [[noreturn]] void fail(const std::filesystem::path& path, const char* what) {
   throw Error({.where = path.string(), .found = what, .expected = "a zip file that can be written"});
+}
+
+/// By the first bytes; ".bin" where they are no picture's, which scoring then says of the file.
+std::string_view suffix_of(std::span<const std::byte> bytes) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), std::min<std::size_t>(bytes.size(), 12));
+  if (text.starts_with("\x89PNG")) return ".png";
+  if (text.starts_with("\xff\xd8\xff")) return ".jpg";
+  return text.starts_with("RIFF") && text.ends_with("WEBP") ? ".webp" : ".bin";
 }
 
 /// An archive that is thrown away unless close() is called.
@@ -78,13 +87,19 @@ void write_image_set(const std::filesystem::path& target, const std::vector<std:
   writer.close();
 }
 
+void write_file_set(const std::filesystem::path& target, const std::vector<std::span<const std::byte>>& files) {
+  ZipWriter writer(target);
+  for (std::size_t i = 0; i < files.size(); ++i) writer.add(fmt::format("{:03}{}", i, suffix_of(files[i])), files[i]);
+  writer.close();
+}
+
 ImageSet ImageSet::open(const std::filesystem::path& path) {
   ImageSet set;
   set.file_ = MappedFile::open(path);
   const auto archive = ZipArchive::parse(set.file_->bytes(), path.string());
-  // Names have three digits, or all more: shorter ones come first.
+  // The numbers have three digits, or more from 1000 on: shorter ones come first.
   for (const auto& [name, entry] : archive.entries()) set.entries_.push_back({name, entry.bytes});
-  std::ranges::stable_sort(set.entries_, {}, [](const Entry& entry) { return entry.name.size(); });
+  std::ranges::stable_sort(set.entries_, {}, [](const Entry& entry) { return entry.name.find('.'); });
   return set;
 }
 

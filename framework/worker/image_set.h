@@ -20,6 +20,10 @@ namespace atelier::worker {
 /// that equal images give equal bytes. Throws Error.
 void write_image_set(const std::filesystem::path& target, const std::vector<std::vector<std::byte>>& images);
 
+/// The same of files in any of the formats that are read, as they are: "000.png", "001.jpg", … by their first bytes.
+/// The bytes are borrowed. Throws Error.
+void write_file_set(const std::filesystem::path& target, const std::vector<std::span<const std::byte>>& files);
+
 /// The images of one, by name: views of the mapped file.
 class ImageSet {
  public:

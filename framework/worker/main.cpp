@@ -46,6 +46,7 @@ int serve_jobs() {
   return serve({{"train", run_train_job},
                 {"sample", run_sample_job},
                 {"generate", run_sample_job},
+                {"given", run_given_job},
                 {"score", eval::run_score_job}});
 }
 

@@ -13,4 +13,7 @@ void run_train_job(JobRun& run);
 /// one is filled up), so that a picture does not depend on how many others are wanted.
 void run_sample_job(JobRun& run);
 
+/// Takes pictures that another program made into the store, byte for byte: one zip a prompt (jobs "given").
+void run_given_job(JobRun& run);
+
 }  // namespace atelier::worker

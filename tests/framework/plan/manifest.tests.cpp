@@ -300,12 +300,12 @@ TEST_CASE("a relative file of an option counts from the study's folder", "[plan]
   CHECK(jobs(manifest, "train")[0]["job"]["options"]["token_file"] == (world / "token.safetensors").string());
 }
 
-TEST_CASE("foreign pictures are refused with what to do", "[plan][manifest]") {
+TEST_CASE("another program's pictures that are not there are refused with what to do", "[plan][manifest]") {
   StudyWorld world;
   const auto foreign = kHead +
                        "methods: {neti: {images: \"out/{concept}/{prompt}/{k}.png\"}}\n"
                        "evaluate: [{protocol: ti_code, images: 2}]\nencoders: {clip: clip}\n";
-  CHECK_THAT(message([&] { static_cast<void>(world.plan(foreign)); }), Contains("pictures of another program"));
+  CHECK_THAT(message([&] { static_cast<void>(world.plan(foreign)); }), Contains("8 of 8 pictures of cat are not there"));
 }
 
 TEST_CASE("faults of all concepts are told at once", "[plan][manifest]") {

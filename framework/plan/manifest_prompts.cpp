@@ -1,0 +1,36 @@
+#include "framework/plan/manifest_prompts.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace atelier {
+
+Json::iterator output_of(Json& outputs, const std::string& key) {
+  return std::ranges::find_if(outputs,
+                              [&](const Json& each) { return each.at("key").get_ref<const std::string&>() == key; });
+}
+
+void serve(Json& output, const std::string& evaluation) {
+  Json& names = output["evaluations"];
+  if (std::ranges::find(names, Json(evaluation)) == names.end()) names.push_back(evaluation);
+}
+
+std::vector<PromptPlace> prompts_of(const PromptCatalog& catalog, const Json& lists) {
+  std::vector<PromptPlace> prompts;
+  for (const Json& entry : lists) {
+    const std::string id = entry.at("list").get<std::string>();
+    const PromptList& list = catalog.list(id);
+    for (std::size_t i = 0; i < list.prompts.size(); ++i) {
+      prompts.push_back({fmt::format("{}/{}", id, i), list.prompts[i], entry.at("role").get<std::string>()});
+    }
+  }
+  return prompts;
+}
+
+void add_set(PlannedPictures& pictures, const PromptPlace& place, const std::string& key) {
+  pictures.sets.push_back({{"prompt_id", place.id}, {"text", place.text}, {"role", place.role}, {"key", key}});
+  pictures.described.push_back({{"prompt", place.id}, {"text", place.text}, {"role", place.role}, {"images", key}});
+}
+
+}  // namespace atelier
