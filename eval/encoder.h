@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "framework/tensor/placement.h"
 #include "framework/tensor/tensor.h"
@@ -34,8 +35,13 @@ struct EncoderFiles {
   bool allow_pickle = false;
 };
 
-/// By the config's model_type: a whole `clip` scores pictures and texts, everything else that make_image_encoder()
-/// knows scores pictures. Throws Error for files that are missing or wrong; a tokenizer is looked for on first use.
+/// By the config's model_type: a whole `clip` or `siglip` scores pictures and texts, everything else that
+/// make_image_encoder() knows scores pictures. Throws Error for files that are missing or wrong; a tokenizer is looked
+/// for on first use.
 [[nodiscard]] std::unique_ptr<Encoder> open_encoder(const EncoderFiles& files, const Placement& placement);
+
+/// The folder that holds a tokenizer of one of these files. Throws Error where there is none.
+[[nodiscard]] std::filesystem::path tokenizer_folder(const EncoderFiles& files, const std::vector<std::string>& names);
+[[nodiscard]] Tensor as_host_floats(const Tensor& features);
 
 }  // namespace atelier::eval

@@ -6,9 +6,8 @@
 #include "framework/models/attention.h"
 
 namespace atelier {
-namespace {
 
-VisionConfig siglip_config(const Json& config, const std::string& where) {
+VisionConfig parse_siglip_vision_config(const Json& config, const std::string& where) {
   const bool whole = ConfigReader(config, where).text("model_type", "") == "siglip";
   const ConfigReader reader(whole ? sub_config(config, "vision_config", where) : config, where);
   VisionConfig defaults;
@@ -18,8 +17,6 @@ VisionConfig siglip_config(const Json& config, const std::string& where) {
     reader.fail("vision_use_head", "false", "true: features are the head's");
   return parse_vision_config(reader, defaults);
 }
-
-}  // namespace
 
 SiglipVision::Head::Head(const Scope& scope, const EncoderBlock::Options& block)
     : options(block),
@@ -45,7 +42,13 @@ Tensor SiglipVision::Head::forward(const Tensor& x) const {
 }
 
 SiglipVision::SiglipVision(const Json& config, Weights weights)
-    : config_(siglip_config(config, weights.where())), where_(weights.where()) {
+    : SiglipVision(parse_siglip_vision_config(config, weights.where()), weights) {
+  weights.ignore_under("text_model.");
+  weights.ignore("logit_bias");
+  weights.check();
+}
+
+SiglipVision::SiglipVision(const VisionConfig& config, Weights& weights) : config_(config), where_(weights.where()) {
   const Scope root(weights, registry_);
   const auto& options = config_.block;
   const Scope model = weights.has("embeddings.patch_embedding.weight") ? root : root / "vision_model";
@@ -58,9 +61,6 @@ SiglipVision::SiglipVision(const Json& config, Weights weights)
   }
   norm_.emplace(model / "post_layernorm", options.width, options.eps);
   head_.emplace(model / "head", options);
-  weights.ignore_under("text_model.");
-  weights.ignore("logit_bias");
-  weights.check();
 }
 
 Tensor SiglipVision::features(const Tensor& pixel_values) const {

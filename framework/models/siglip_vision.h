@@ -7,12 +7,17 @@
 
 namespace atelier {
 
+/// The config of a SiglipVisionModel, or the vision half of a SiglipModel's. Throws Error.
+[[nodiscard]] VisionConfig parse_siglip_vision_config(const Json& config, const std::string& where);
+
 /// SigLIP's vision tower (Zhai et al. 2023, arXiv:2303.15343): no class token; one learned query attends to all
 /// patches.
 class SiglipVision final : public ImageEncoder {
  public:
   /// From a SiglipVisionModel or a whole SiglipModel, with or without the leading `vision_model.`.
   SiglipVision(const Json& config, Weights weights);
+  /// As a part of a larger checkpoint: takes its own tensors and leaves check() to the caller.
+  SiglipVision(const VisionConfig& config, Weights& weights);
 
   [[nodiscard]] Tensor features(const Tensor& pixel_values) const override;
   [[nodiscard]] std::int64_t image_size() const override { return config_.image_size; }

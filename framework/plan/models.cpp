@@ -27,7 +27,7 @@ std::vector<fs::path> small_files(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder, ignored)) {
     const auto name = entry.path().filename().string();
     const auto extension = entry.path().extension();
-    const bool is_small = extension == ".json" || extension == ".txt";
+    const bool is_small = extension == ".json" || extension == ".txt" || name == "spiece.model";
     if (is_small && !name.ends_with(".index.json") && !name.starts_with("LICENSE") && entry.is_regular_file(ignored)) {
       files.push_back(entry.path());
     }

@@ -1,11 +1,13 @@
 #include "framework/text/prompt_text.h"
 
 #include <fmt/format.h>
+#include <unicode/locid.h>
 #include <unicode/normalizer2.h>
 #include <unicode/uchar.h>
 #include <unicode/unistr.h>
 #include <unicode/utf8.h>
 
+#include <algorithm>
 #include <array>
 #include <span>
 
@@ -126,6 +128,40 @@ bool has_outer_space(std::string_view text) {
   const auto source = icu::UnicodeString::fromUTF8({text.data(), static_cast<std::int32_t>(text.size())});
   const auto is_space = [&](std::int32_t i) { return u_isUWhiteSpace(source.char32At(i)) != 0; };
   return !source.isEmpty() && (is_space(0) || is_space(source.length() - 1));
+}
+
+std::string lower_case(std::string_view text) {
+  auto source = icu::UnicodeString::fromUTF8({text.data(), static_cast<std::int32_t>(text.size())});
+  std::string out;
+  source.toLower(icu::Locale::getRoot()).toUTF8String(out);
+  return out;
+}
+
+std::string single_blanks(std::string_view text) {
+  const auto source = icu::UnicodeString::fromUTF8({text.data(), static_cast<std::int32_t>(text.size())});
+  std::string out;
+  bool pending = false;
+  for (std::int32_t i = 0; i < source.length(); i = source.moveIndex32(i, 1)) {
+    const auto c = source.char32At(i);
+    if (u_isUWhiteSpace(c) || (c >= 0x1c && c <= 0x1f)) {  // the separators of ASCII are blanks to Python alone
+      pending = !out.empty();
+      continue;
+    }
+    if (pending) out += ' ';
+    pending = false;
+    append_utf8(out, static_cast<char32_t>(c));
+  }
+  return out;
+}
+
+bool is_ascii_punctuation(char c) {
+  return (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') || (c >= '{' && c <= '~');
+}
+
+std::size_t utf8_length(std::string_view text) {
+  const auto lead = static_cast<unsigned char>(text.front());
+  const std::size_t length = lead < 0xc0 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+  return std::min(length, text.size());
 }
 
 void append_utf8(std::string& out, char32_t code_point) {

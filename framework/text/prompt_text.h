@@ -23,6 +23,15 @@ void require_utf8(std::string_view text, const std::string& where);
 /// Whether the text (UTF-8) begins or ends with whitespace.
 [[nodiscard]] bool has_outer_space(std::string_view text);
 
+/// Python's str.lower: the whole text in lower case, with the final sigma.
+[[nodiscard]] std::string lower_case(std::string_view text);
+/// Each run of what Python's `\s` matches one space, none at the ends.
+[[nodiscard]] std::string single_blanks(std::string_view text);
+/// Python's string.punctuation.
+[[nodiscard]] bool is_ascii_punctuation(char c);
+/// Bytes of the character at the front of a text that is not empty; 1 where a character cannot begin.
+[[nodiscard]] std::size_t utf8_length(std::string_view text);
+
 void append_utf8(std::string& out, char32_t code_point);
 
 }  // namespace atelier

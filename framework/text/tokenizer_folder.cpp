@@ -8,6 +8,7 @@
 #include "framework/core/error.h"
 #include "framework/core/json.h"
 #include "framework/core/mapped_file.h"
+#include "framework/text/special_tokens.h"
 
 namespace atelier {
 namespace {
@@ -17,7 +18,6 @@ namespace fs = std::filesystem;
 constexpr std::size_t kMergesOfClip = 49152 - 256 - 2;  // merges.txt may list more, which CLIP never learned
 constexpr std::size_t kBaseSymbols = 2 * 256 + 2;       // bytes, bytes with </w>, and two special tokens
 constexpr std::int64_t kLengthOfClip = 77;
-constexpr double kPlausibleLength = 1e6;  // "no limit" is written as 1e30
 
 Error bad_merge(const std::string& where, std::size_t line, std::string found) {
   return Error({.where = fmt::format("{}:{}", where, line),
@@ -133,26 +133,9 @@ void read_tokenizer_json(const fs::path& path, TokenizerFolder& out) {
   }
 }
 
-Json optional_object(const fs::path& path) {
-  if (!fs::exists(path)) return Json::object();
-  auto json = read_json_file(path);
-  if (!json.is_object()) throw Error({.where = path.string(), .found = "no object", .expected = "a JSON object"});
-  return json;
-}
-
-/// A special token is a string or an object with `content`; null means that the file does not say.
-std::string special_text(const Json& value, const std::string& key, const fs::path& path) {
-  if (value.is_null()) return {};
-  if (value.is_string()) return value.get<std::string>();
-  if (value.is_object() && value.contains("content") && value.at("content").is_string()) {
-    return value.at("content").get<std::string>();
-  }
-  throw Error({.where = path.string(), .found = fmt::format("{}: {}", key, value.dump()), .expected = "a token"});
-}
-
 void read_added(const fs::path& folder, const Json& config, TokenizerFolder& out) {
   const auto path = folder / "added_tokens.json";
-  const auto added = optional_object(path);
+  const auto added = optional_json_object(path);
   for (const auto& [token, id] : added.items()) add(out, token, token_id(id, token, path.string()), path.string());
   const auto where = (folder / "tokenizer_config.json").string() + " added_tokens_decoder";
   const auto decoder = config.find("added_tokens_decoder");
@@ -163,42 +146,6 @@ void read_added(const fs::path& folder, const Json& config, TokenizerFolder& out
     if (!is_number) throw Error({.where = where, .found = fmt::format("the key \"{}\"", id), .expected = "an id"});
     add(out, text, std::stoll(id), where);
   }
-}
-
-void read_specials(const fs::path& folder, const Json& config, TokenizerFolder& out) {
-  const auto map_path = folder / "special_tokens_map.json";
-  const auto map = optional_object(map_path);
-  const auto choose = [&](const char* key, const char* usual) {
-    if (map.contains(key)) {
-      if (auto text = special_text(map.at(key), key, map_path); !text.empty()) return text;
-    }
-    if (config.contains(key)) {
-      if (auto text = special_text(config.at(key), key, folder / "tokenizer_config.json"); !text.empty()) return text;
-    }
-    return std::string(usual);
-  };
-  out.bos = choose("bos_token", "<|startoftext|>");
-  out.eos = choose("eos_token", "<|endoftext|>");
-  out.unknown = choose("unk_token", "<|endoftext|>");
-  out.pad = choose("pad_token", "<|endoftext|>");
-  const auto& holder = map.contains("additional_special_tokens") ? map : config;
-  if (!holder.contains("additional_special_tokens") || !holder.at("additional_special_tokens").is_array()) return;
-  for (const auto& token : holder.at("additional_special_tokens")) {
-    if (auto text = special_text(token, "additional_special_tokens", map_path); !text.empty())
-      out.additional.push_back(text);
-  }
-}
-
-std::int64_t model_length(const Json& config, const fs::path& path) {
-  const auto found = config.find("model_max_length");
-  if (found == config.end() || found->is_null()) return kLengthOfClip;
-  const double length = found->is_number() ? found->get<double>() : 0.0;
-  if (!(length >= 2)) {
-    throw Error({.where = path.string(),
-                 .found = fmt::format("model_max_length: {}", found->dump()),
-                 .expected = "a number of at least 2"});
-  }
-  return length > kPlausibleLength ? kLengthOfClip : static_cast<std::int64_t>(length);
 }
 
 }  // namespace
@@ -219,11 +166,14 @@ TokenizerFolder read_tokenizer_folder(const fs::path& folder) {
   } else {
     read_tokenizer_json(folder / "tokenizer.json", out);
   }
-  const auto config_path = folder / "tokenizer_config.json";
-  const auto config = optional_object(config_path);
-  read_added(folder, config, out);
-  read_specials(folder, config, out);
-  out.length = model_length(config, config_path);
+  const SpecialTokens specials(folder);
+  read_added(folder, specials.config(), out);
+  out.bos = specials.text("bos_token", "<|startoftext|>");
+  out.eos = specials.text("eos_token", "<|endoftext|>");
+  out.unknown = specials.text("unk_token", "<|endoftext|>");
+  out.pad = specials.text("pad_token", "<|endoftext|>");
+  out.additional = specials.additional();
+  out.length = specials.model_length(kLengthOfClip);
   std::sort(out.added.begin(), out.added.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
   return out;
 }
