@@ -7,9 +7,9 @@
 #include "framework/cli/base_model.h"
 #include "framework/cli/command.h"
 #include "framework/cli/options.h"
+#include "framework/cli/worker_launch.h"
 #include "framework/core/error.h"
 #include "framework/core/progress.h"
-#include "framework/core/text.h"
 #include "framework/formats/model_locator.h"
 
 namespace atelier::cli {
@@ -19,6 +19,7 @@ struct MergeOptions {
   std::vector<std::string> inputs;
   std::string out, as = "concat", dtype = "keep";
   BaseModel base;
+  std::optional<std::int64_t> rank;
   bool json = false;
 };
 
@@ -39,55 +40,73 @@ std::optional<Dtype> summed_dtype(const std::string& name) {
   return std::nullopt;
 }
 
-void require_model(const MergeOptions& options) {
-  if (options.as != "sum" || !options.base.model.empty()) return;
-  throw Error({.where = "merge",
-               .found = "--as sum without a base model",
-               .expected = "the model whose weights take the sum",
-               .advice = "give it with --model, or use --as concat"},
-              ErrorKind::usage);
+void refuse(const char* found, const char* expected, const char* advice) {
+  throw Error({.where = "merge", .found = found, .expected = expected, .advice = advice}, ErrorKind::usage);
 }
 
-void print_merged(const Merged& merged, std::size_t layers, const MergeOptions& options) {
-  std::vector<std::string> tokens;
-  for (const auto& token : merged.tokens) tokens.push_back(token.token);
-  if (options.json) {
-    const Json line{{"out", options.out}, {"as", options.as}, {"layers", layers}, {"tokens", tokens}};
-    fmt::print("{}\n", line.dump(-1, ' ', false, Json::error_handler_t::replace));
-    return;
+void check_form(const MergeOptions& options) {
+  const bool truncates = options.as == "svd";
+  if (options.as == "sum" && options.base.model.empty()) {
+    refuse("--as sum without a base model", "the model whose weights take the sum",
+           "give it with --model, or use --as concat");
   }
-  const auto held = tokens.empty() ? "" : " and the tokens " + join(tokens, ", ", 20);
-  fmt::print("{}: {} layers of {} LoRAs{}\n", options.out, layers, merged.loras.size(), held);
-}
-
-int run_merge(const MergeOptions& options) {
-  const auto inputs = inputs_of(options.inputs);
-  require_model(options);
-  if (options.as == "concat" && options.out.ends_with(".safetensors")) {
+  if (truncates && !options.rank) refuse("--as svd without a rank", "the rank of each layer", "give it with --rank");
+  if (!truncates && options.rank) refuse("--rank without --as svd", "--rank with --as svd alone", "add --as svd");
+  if (options.as != "sum" && options.out.ends_with(".safetensors")) {
     check_output("--out", options.out);
   } else {
     check_output_folder("--out", options.out);
   }
+}
+
+/// The worker has the linear algebra.
+[[noreturn]] void launch_truncation(const std::vector<MergeInput>& inputs, const MergeOptions& options) {
+  Json job{{"job", "merge.files"}, {"inputs", Json::array()}, {"out", options.out}, {"json", options.json}};
+  for (const auto& input : inputs) job["inputs"].push_back({{"path", input.path.string()}, {"weight", input.weight}});
+  job["rank"] = *options.rank;
+  if (!options.base.model.empty()) describe_base_model(job, options.base);
+  launch_worker(job);
+}
+
+std::size_t write_merge(const Merged& merged, const MergeOptions& options) {
+  if (options.as == "sum") {
+    return write_summed(merged, locate_model(options.base.model).path, options.out, summed_dtype(options.dtype));
+  }
+  const auto entries = concatenated(merged.loras);
+  write_merged_lora(entries, merged.tokens, options.out);
+  return entries.size();
+}
+
+int run_merge(const MergeOptions& options) {
+  const auto inputs = inputs_of(options.inputs);
+  check_form(options);
+  if (options.as == "svd") launch_truncation(inputs, options);
   std::optional<ConvertTarget> target;
   if (!options.base.model.empty()) target = convert_target(open_base_model(options.base));
   Progress progress("merge", 2);
   const auto merged = read_inputs(inputs, target ? &*target : nullptr);
   progress.advance();
-  const auto layers = options.as == "sum" ? write_summed(merged, locate_model(options.base.model).path, options.out,
-                                                         summed_dtype(options.dtype))
-                                          : write_concatenated(merged, options.out);
+  MergeReport report{.out = options.out,
+                     .as = options.as,
+                     .layers = write_merge(merged, options),
+                     .loras = merged.loras.size(),
+                     .tokens = {},
+                     .kept = {}};
+  for (const auto& token : merged.tokens) report.tokens.push_back(token.token);
   progress.advance();
   progress.finish();
-  print_merged(merged, layers, options);
+  fmt::print("{}\n", merge_line(report, options.json));
   return 0;
 }
 
 constexpr const char* kMergeExamples =
     R"(concat writes one LoRA that any program loads: the blocks of all, weights multiplied in.
+svd writes the closest LoRA of a given rank. The sum of all is exact where their ranks allow it.
 sum copies the base model with all of them added to its weights. Tokens are kept.
 
 Examples:
   atelier merge subject.safetensors style.safetensors:0.8 --out both.safetensors
+  atelier merge subject.safetensors style.safetensors --as svd --rank 16 --out both.safetensors
   atelier merge subject/ style.safetensors --as sum --model sd15 --out my_model
 )";
 
@@ -103,9 +122,10 @@ void add_merge(CLI::App& parent, Action& action) {
                   "a .safetensors file, or a folder (always for sum, and where there are tokens)")
       ->required()
       ->type_name("FILE");
-  one_of(app->add_option("--as", options->as, "a LoRA of all blocks, or a base model with the sum in its weights")
+  one_of(app->add_option("--as", options->as, "a LoRA of all blocks, one of a given rank, or a base model with the sum")
              ->capture_default_str(),
-         {"concat", "sum"});
+         {"concat", "svd", "sum"});
+  whole_number(app->add_option("--rank", options->rank, "rank of each layer, for svd"), 1, 1 << 20);
   add_optional_base_model(*app, options->base, "base model: for sum, and for kohya's and cloneofsimo's names");
   one_of(
       app->add_option("--dtype", options->dtype, "element type of the weights that take a sum")->capture_default_str(),

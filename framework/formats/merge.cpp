@@ -3,9 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <set>
+#include <span>
 
 #include "framework/core/error.h"
+#include "framework/core/json.h"
+#include "framework/core/text.h"
 #include "framework/files/safetensors_writer.h"
 #include "framework/formats/lora_writer_parts.h"
 #include "framework/formats/pipeline_folder.h"
@@ -39,11 +43,22 @@ bool holds_double(const std::vector<LoraBlock>& blocks) {
   });
 }
 
-LoraEntry concatenated_entry(const std::string& module, const std::vector<LoraBlock>& blocks) {
+/// Shapes but for the rank.
+bool same_layer(const LoraEntry& a, const LoraEntry& b) {
+  const auto rest = [](const std::vector<std::int64_t>& shape) { return std::span(shape).subspan(1); };
+  return a.up.shape.front() == b.up.shape.front() && std::ranges::equal(rest(a.down.shape), rest(b.down.shape));
+}
+
+LoraEntry concatenated_entry(const std::string& module, const std::vector<LoraBlock>& blocks, bool wide) {
   std::vector<double> down;
   std::vector<std::vector<double>> ups;
   std::int64_t rank = 0;
   for (const auto& [entry, scale] : blocks) {
+    if (!same_layer(*entry, *blocks.front().entry)) {
+      throw Error({.where = module,
+                   .found = "LoRAs for layers of different shapes",
+                   .expected = "LoRAs for the same base model"});
+    }
     const auto rows = values_of(entry->down, module);
     down.insert(down.end(), rows.begin(), rows.end());
     ups.push_back(values_of(entry->up, module));
@@ -63,7 +78,7 @@ LoraEntry concatenated_entry(const std::string& module, const std::vector<LoraBl
   auto up_shape = blocks.front().entry->up.shape;
   down_shape[0] = rank;
   up_shape[1] = rank;
-  const auto dtype = holds_double(blocks) ? Dtype::f64 : Dtype::f32;
+  const auto dtype = wide || holds_double(blocks) ? Dtype::f64 : Dtype::f32;
   return {.module = module,
           .down = make_view(down, std::move(down_shape), dtype),
           .up = make_view(up, std::move(up_shape), dtype),
@@ -135,9 +150,9 @@ void copy_but(const fs::path& from, const fs::path& to, const std::set<fs::path>
 
 }  // namespace
 
-std::vector<LoraEntry> concatenated(const std::vector<WeightedLora>& loras) {
+std::vector<LoraEntry> concatenated(const std::vector<WeightedLora>& loras, bool wide) {
   std::vector<LoraEntry> entries;
-  for (const auto& [module, blocks] : layer_blocks(loras)) entries.push_back(concatenated_entry(module, blocks));
+  for (const auto& [module, blocks] : layer_blocks(loras)) entries.push_back(concatenated_entry(module, blocks, wide));
   return entries;
 }
 
@@ -178,24 +193,23 @@ Merged read_inputs(const std::vector<MergeInput>& inputs, const ConvertTarget* t
   return merged;
 }
 
-std::size_t write_concatenated(const Merged& merged, const fs::path& out) {
-  const auto entries = concatenated(merged.loras);
+void write_merged_lora(const std::vector<LoraEntry>& entries, const std::vector<EmbeddingFile>& tokens,
+                       const fs::path& out) {
   const auto set = peft_lora(entries);
   if (out.extension() == ".safetensors") {
-    if (!merged.tokens.empty()) {
+    if (!tokens.empty()) {
       throw Error({.where = "--out",
-                   .found = fmt::format("a file for a LoRA with the token {}", merged.tokens.front().token),
+                   .found = fmt::format("a file for a LoRA with the token {}", tokens.front().token),
                    .expected = "a folder, which holds pytorch_lora_weights and learned_embeds",
                    .advice = fmt::format("--out {}", (out.parent_path() / out.stem()).string())},
                   ErrorKind::usage);
     }
     write_merged(out, set);
-    return entries.size();
+    return;
   }
   fs::create_directories(out);
   write_merged(out / "pytorch_lora_weights.safetensors", set);
-  write_merged_tokens(merged.tokens, out);
-  return entries.size();
+  write_merged_tokens(tokens, out);
 }
 
 std::size_t write_summed(const Merged& merged, const fs::path& base, const fs::path& out, std::optional<Dtype> dtype) {
@@ -225,6 +239,17 @@ std::size_t write_summed(const Merged& merged, const fs::path& base, const fs::p
   }
   write_merged_tokens(merged.tokens, out);
   return modules.size();
+}
+
+std::string merge_line(const MergeReport& report, bool json) {
+  if (json) {
+    Json line{{"out", report.out}, {"as", report.as}, {"layers", report.layers}, {"tokens", report.tokens}};
+    if (report.kept) line["kept"] = *report.kept;
+    return line.dump(-1, ' ', false, Json::error_handler_t::replace);
+  }
+  const auto held = report.tokens.empty() ? "" : " and the tokens " + join(report.tokens, ", ", 20);
+  const auto kept = report.kept ? fmt::format(", {:.4f} of their squared norm", *report.kept) : "";
+  return fmt::format("{}: {} layers of {} LoRAs{}{}", report.out, report.layers, report.loras, held, kept);
 }
 
 }  // namespace atelier

@@ -41,6 +41,7 @@ using JobHandler = void (*)(const Job&);
 void run_base_measure(const Job& job);
 void run_base_train(const Job& job);
 void run_export_files(const Job& job);
+void run_merge_files(const Job& job);
 void run_probe_component(const Job& job);
 void run_probe_method(const Job& job);
 void run_probe_scheduler(const Job& job);

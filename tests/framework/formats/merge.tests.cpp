@@ -112,6 +112,15 @@ TEST_CASE("The order of a merge does not matter, and weight 0 is as if the LoRA 
   }
 }
 
+TEST_CASE("LoRAs of different base models do not concatenate", "[formats][merge]") {
+  auto loras = two_loras(1.0, 1.0);
+  auto& other = loras[1].entries.front();
+  const auto shared = std::ranges::find(loras[0].entries, other.module, &LoraEntry::module);
+  REQUIRE(shared != loras[0].entries.end());
+  other.down = convert_sources::noise({other.rank, other.down.shape[1] + 1}, 3);
+  CHECK_THROWS_WITH(concatenated(loras), Contains(other.module) && Contains("same base model"));
+}
+
 TEST_CASE("Weights with the summed deltas act as base and adapters together", "[formats][merge]") {
   const auto loras = two_loras(0.8, -1.3);
   const auto target = lora_reference::target("sd");
@@ -152,9 +161,11 @@ TEST_CASE("Tokens of all files are kept, and two of one name are an error", "[fo
   const auto subject = convert_sources::make("cloneofsimo", folder.path());
   const auto style = convert_sources::make("learned_embeds", folder.path());
   const auto merged = read_inputs({{subject.path, 0.5}, {style.path, 1.0}}, &target);
-  CHECK_THROWS_WITH(write_concatenated(merged, folder / "both.safetensors"),
+  const auto entries = concatenated(merged.loras);
+  CHECK(entries.size() == subject.entries.size());
+  CHECK_THROWS_WITH(write_merged_lora(entries, merged.tokens, folder / "both.safetensors"),
                     Contains("<krk1>") && Contains("a folder"));
-  CHECK(write_concatenated(merged, folder / "both") == subject.entries.size());
+  write_merged_lora(entries, merged.tokens, folder / "both");
   const auto both = read_for_conversion(folder / "both", nullptr, "");
   REQUIRE(both.embeddings.size() == 2);
   CHECK(both.embeddings[0].token == "<cat>");
