@@ -10,7 +10,7 @@
 #include "eval/clip_encoder.h"
 #include "eval/siglip_encoder.h"
 #include "framework/core/error.h"
-#include "framework/formats/component_folder.h"
+#include "framework/formats/encoder_source.h"
 #include "framework/models/image_encoder.h"
 
 namespace atelier::eval {
@@ -47,23 +47,24 @@ Tensor as_host_floats(const Tensor& features) { return features.to(at::kCPU, at:
 
 fs::path tokenizer_folder(const EncoderFiles& files, const std::vector<std::string>& names) {
   if (!files.tokenizer.empty()) return files.tokenizer;
-  const bool beside = std::ranges::any_of(names, [&](const auto& name) { return fs::exists(files.folder / name); });
-  if (beside) return files.folder;
-  if (fs::is_directory(files.folder / "tokenizer")) return files.folder / "tokenizer";
-  throw Error({.where = files.folder.string(),
+  const fs::path folder = fs::is_directory(files.folder) ? files.folder : files.folder.parent_path();
+  const bool beside = std::ranges::any_of(names, [&](const auto& name) { return fs::exists(folder / name); });
+  if (beside) return folder;
+  if (fs::is_directory(folder / "tokenizer")) return folder / "tokenizer";
+  throw Error({.where = folder.string(),
                .found = "no tokenizer",
-               .expected = fmt::format("{} beside config.json", fmt::join(names, " or ")),
+               .expected = fmt::format("{} beside the weights", fmt::join(names, " or ")),
                .advice = "copy the tokenizer's files there, or name a folder that has them"});
 }
 
 std::unique_ptr<Encoder> open_encoder(const EncoderFiles& files, const Placement& placement) {
-  const auto folder = ComponentFolder::open(files.folder);
-  Weights weights(folder.weights({.variant = files.variant, .allow_pickle = files.allow_pickle}), placement);
-  const Json& config = folder.config();
+  auto source = read_encoder(files.folder, {.variant = files.variant, .allow_pickle = files.allow_pickle});
+  const Json& config = source.config;
+  Weights weights(std::move(source.weights), placement);
   const Json type = config.value("model_type", Json());
   if (type == "clip") return std::make_unique<ClipEncoder>(config, std::move(weights), files);
   if (type == "siglip") return std::make_unique<SiglipEncoder>(config, std::move(weights), files);
-  return std::make_unique<PictureEncoder>(make_image_encoder(config, std::move(weights)), placement,
+  return std::make_unique<PictureEncoder>(make_image_encoder(config, std::move(weights), files.positions), placement,
                                           files.folder.string());
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "framework/models/patch_embedding.h"
 #include "framework/tensor/placement.h"
 #include "framework/tensor/tensor.h"
 
@@ -29,10 +30,11 @@ class Encoder {
 };
 
 struct EncoderFiles {
-  std::filesystem::path folder;     ///< config.json and weights, as transformers writes them
-  std::filesystem::path tokenizer;  ///< empty: `folder` itself, else its subfolder `tokenizer`
+  std::filesystem::path folder;     ///< or a weight file: what read_encoder() takes
+  std::filesystem::path tokenizer;  ///< empty: beside the weights, else a subfolder `tokenizer`
   std::string variant;              ///< "fp16"
   bool allow_pickle = false;
+  PositionInterpolation positions = PositionInterpolation::offset;  ///< of DINOv2 (evaluation.md 7.6)
 };
 
 /// By the config's model_type: a whole `clip` or `siglip` scores pictures and texts, everything else that

@@ -10,6 +10,7 @@
 #include "framework/cli/options.h"
 #include "framework/cli/worker_launch.h"
 #include "framework/core/error.h"
+#include "framework/formats/encoder_source.h"
 
 namespace atelier::cli {
 namespace {
@@ -26,11 +27,18 @@ struct ComponentOptions {
 /// Image encoders and segmenters have a folder of their own, which is no pipeline's.
 bool has_own_folder(const std::string& component) { return component == "image_encoder" || component == "segmenter"; }
 
-void check_own_folder(const std::string& path) {
+/// Throws Error (usage) where there is nothing to read.
+void check_own_folder(const ComponentOptions& options) {
+  const auto& path = options.base.model;
+  if (options.component == "image_encoder") {
+    static_cast<void>(
+        encoder_files(path, {.variant = options.base.variant.value_or(""), .allow_pickle = options.base.allow_pickle}));
+    return;
+  }
   if (std::filesystem::is_regular_file(std::filesystem::path(path) / "config.json")) return;
   throw Error({.where = "--model",
                .found = fmt::format("no config.json in '{}'", path),
-               .expected = "the folder of an image encoder or segmenter, with config.json and weights"},
+               .expected = "the folder of a segmenter, with config.json and weights"},
               ErrorKind::usage);
 }
 
@@ -38,7 +46,7 @@ int run(const ComponentOptions& options) {
   check_file_pairs(options.files);
   if (options.timings) check_output("--timings", *options.timings);
   if (has_own_folder(options.component)) {
-    check_own_folder(options.base.model);
+    check_own_folder(options);
   } else {
     check_base_model(options.base);
   }

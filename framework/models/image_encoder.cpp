@@ -4,6 +4,8 @@
 
 #include "framework/models/clip_vision.h"
 #include "framework/models/dinov2.h"
+#include "framework/models/inception.h"
+#include "framework/models/lpips.h"
 #include "framework/models/siglip_vision.h"
 #include "framework/models/vit.h"
 
@@ -19,8 +21,12 @@ std::unique_ptr<ImageEncoder> make_image_encoder(const Json& config, Weights wei
   }
   if (type == "siglip" || type == "siglip_vision_model")
     return std::make_unique<SiglipVision>(config, std::move(weights));
-  reader.fail("model_type", fmt::format("\"{}\"", type),
-              "clip, clip_vision_model, vit, dinov2, dinov2_with_registers, siglip or siglip_vision_model");
+  if (type == "inception_v3") return std::make_unique<InceptionV3>(std::move(weights));
+  if (type == "lpips") return std::make_unique<Lpips>(std::move(weights));
+  reader.fail(
+      "model_type", fmt::format("\"{}\"", type),
+      "clip, clip_vision_model, vit, dinov2, dinov2_with_registers, siglip, siglip_vision_model, inception_v3 or "
+      "lpips");
 }
 
 }  // namespace atelier

@@ -31,9 +31,9 @@ class ImageEncoder {
 
 /// By the config's `model_type`: clip, clip_vision_model (image embedding after the projection), vit (DINO: class token
 /// after the last norm, eps 1e-6 whatever the config says), dinov2, dinov2_with_registers (class token), siglip,
-/// siglip_vision_model (attention-pool head). `positions` is for dinov2 pictures of another size than the table's.
-/// Throws Error for another type and for tensors that are missing, mis-shaped or unexpected; a two-tower file's text
-/// half is left alone.
+/// siglip_vision_model (attention-pool head), inception_v3 (of FID and KID), lpips. `positions` is for dinov2 pictures
+/// of another size than the table's. Throws Error for another type and for tensors that are missing, mis-shaped or
+/// unexpected; a two-tower file's text half is left alone.
 [[nodiscard]] std::unique_ptr<ImageEncoder> make_image_encoder(
     const Json& config, Weights weights, PositionInterpolation positions = PositionInterpolation::offset);
 

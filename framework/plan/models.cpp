@@ -10,7 +10,7 @@
 
 #include "framework/core/error.h"
 #include "framework/formats/checkpoint.h"
-#include "framework/formats/component_folder.h"
+#include "framework/formats/encoder_source.h"
 #include "framework/formats/hub_cache.h"
 #include "framework/store/store.h"
 
@@ -27,7 +27,7 @@ std::vector<fs::path> small_files(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder, ignored)) {
     const auto name = entry.path().filename().string();
     const auto extension = entry.path().extension();
-    const bool is_small = extension == ".json" || extension == ".txt" || name == "spiece.model";
+    const bool is_small = extension == ".json" || extension == ".txt";
     if (is_small && !name.ends_with(".index.json") && !name.starts_with("LICENSE") && entry.is_regular_file(ignored)) {
       files.push_back(entry.path());
     }
@@ -101,12 +101,14 @@ const PlannedBase& PlannedModels::base(const std::string& name) {
 
 const Json& PlannedModels::encoder(const std::string& name) {
   if (const auto found = encoders_.find(name); found != encoders_.end()) return found->second;
-  const auto folder = locate_model(name, search_).path;
-  auto files = ComponentFolder::open(folder).weight_files();
-  const auto small = small_files(folder);
-  files.insert(files.end(), small.begin(), small.end());
-  const auto digest = key_of({{"files", digests_of(files, folder, digests_)}});
-  return encoders_.emplace(name, Json{{"path", folder.string()}, {"digest", digest}}).first->second;
+  const auto location = locate_model(name, search_);
+  const WeightChoice choice{.variant = location.variant, .allow_pickle = location.allow_pickle};
+  const auto folder = fs::is_directory(location.path) ? location.path : location.path.parent_path();
+  const auto digest = key_of({{"files", digests_of(encoder_files(location.path, choice), folder, digests_)}});
+  Json job{{"path", location.path.string()}, {"digest", digest}};
+  if (!choice.variant.empty()) job["variant"] = choice.variant;
+  if (choice.allow_pickle) job["allow_pickle"] = true;
+  return encoders_.emplace(name, std::move(job)).first->second;
 }
 
 }  // namespace atelier

@@ -26,7 +26,8 @@ class PlannedModels {
 
   /// Throws Error when the name leads nowhere or the model cannot be read.
   const PlannedBase& base(const std::string& name);
-  /// A vision encoder's folder: {"path", "digest"}. `name` is a path or anything that `base:` takes.
+  /// A vision encoder: {"path", "digest"} and, where models.yaml says so, "variant" and "allow_pickle". `name` is a
+  /// path or anything that `base:` takes; which files it may lead to, read_encoder() says.
   const Json& encoder(const std::string& name);
 
  private:

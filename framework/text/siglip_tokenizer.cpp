@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kBlank = "\xe2\x96\x81";  // U+2581
+constexpr std::string_view kBlankMark = "\xe2\x96\x81";  // U+2581
 constexpr std::int64_t kLength = 64;
 
 SentencePieceModel read_model(const fs::path& folder) {
@@ -64,11 +64,11 @@ std::vector<std::int64_t> SiglipTokenizer::tokens(std::string_view text) const {
                  .expected = "words",
                  .advice = "a score compares a picture with words; leave it out"});
   }
-  std::string marked(kBlank);
+  std::string marked(kBlankMark);
   for (std::size_t at = 0; at < text.size();) {
-    const bool blank = text.substr(at).starts_with(kBlank);
+    const bool blank = text.substr(at).starts_with(kBlankMark);
     marked += blank ? ' ' : text[at];
-    at += blank ? kBlank.size() : 1;
+    at += blank ? kBlankMark.size() : 1;
   }
   // The reference puts the spelled-out unknown token in front, so that the first blank is kept, and cuts as many tokens
   // off as it gives alone.

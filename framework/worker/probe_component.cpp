@@ -9,6 +9,7 @@
 #include "framework/core/error.h"
 #include "framework/formats/checkpoint.h"
 #include "framework/formats/component_folder.h"
+#include "framework/formats/encoder_source.h"
 #include "framework/models/clip_text.h"
 #include "framework/models/clipseg.h"
 #include "framework/models/image_encoder.h"
@@ -87,8 +88,10 @@ std::pair<Json, Weights> own_folder(const Job& job, const Placement& placement) 
 }
 
 Probe image_probe(const Job& job, const Placement& placement) {
-  auto [config, weights] = own_folder(job, placement);
-  const std::shared_ptr<ImageEncoder> encoder = make_image_encoder(config, std::move(weights));
+  auto source = read_encoder(job.text("model"), {.variant = job.optional_text("variant").value_or(""),
+                                                 .allow_pickle = job.flag("allow_pickle")});
+  const std::shared_ptr<ImageEncoder> encoder =
+      make_image_encoder(source.config, Weights(std::move(source.weights), placement));
   return {.inputs = {{.name = "pixel_values", .shape = "[B, 3, S, S]", .rank = 4}}, .call = [=](const TensorMap& in) {
             return TensorMap{{"features", encoder->features(in.at("pixel_values").to(placement.device))}};
           }};
