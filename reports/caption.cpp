@@ -159,6 +159,15 @@ std::vector<std::string> failure_sentences(Index& index, const StudyFacts& facts
   return sentences;
 }
 
+/// "clip_i ±0.02": what was fixed beforehand.
+std::string margins_sentence(const Table& table) {
+  std::vector<std::string> parts;
+  for (std::size_t i = 0; i < table.margins.size(); ++i) {
+    if (table.margins[i]) parts.push_back(fmt::format("{} ±{}", table.columns[i], *table.margins[i]));
+  }
+  return fmt::format("Equivalent: the interval lies within {}.", join(parts));
+}
+
 bool any_cell(const Table& table, const auto& holds) {
   return std::ranges::any_of(table.rows, [&](const TableRow& row) { return std::ranges::any_of(row.cells, holds); });
 }
@@ -182,6 +191,7 @@ std::vector<std::string> caption_of(Index& index, const StudyFacts& facts, const
                     table.compare_axes.empty()
                         ? ""
                         : fmt::format(" of the same {} (–: there is none)", join(table.compare_axes, " and "))));
+    if (!table.margins.empty()) caption.push_back(margins_sentence(table));
   }
   return caption;
 }
@@ -204,6 +214,8 @@ std::vector<std::string> notes_of(Index& index, const StudyFacts& facts, const s
     notes.emplace_back("§ Pictures or sets without this score are left out.");
   if (any_cell(table, [](const Cell& cell) { return cell.ambiguous; }))
     notes.emplace_back("¶ Two scorings of a run fit the column, and none of them is shown.");
+  if (any_cell(table, [](const Cell& cell) { return cell.stale; }))
+    notes.emplace_back("° Stale: pictures were made anew, with other bytes, after they were scored.");
   return notes;
 }
 

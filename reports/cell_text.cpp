@@ -15,7 +15,7 @@ enum class Better { neither, more, less };
 
 Better better_side(std::string_view column) {
   const std::string_view metric = column.substr(column.rfind('.') + 1);  // npos + 1 is 0
-  for (const std::string_view cost : {"seconds", "parameters", "bytes", "peak_memory"}) {
+  for (const std::string_view cost : {"seconds", "minutes", "parameters", "bytes", "peak_memory"}) {
     if (metric == cost) return Better::less;
   }
   for (const std::string_view score : {"reconstruction", "editability", "clip_t_paper"}) {
@@ -71,6 +71,7 @@ std::string marks_of(const Cell& cell) {
   if (cell.divergent) marks += "‡";
   if (cell.dropped > 0) marks += "§";
   if (cell.ambiguous) marks += "¶";
+  if (cell.stale) marks += "°";
   return marks;
 }
 
@@ -86,14 +87,15 @@ std::string comparison_text(const Cell& cell) {
   if (!cell.comparison) return "–";
   const auto& found = *cell.comparison;
   const auto sign = [](double value) { return (value > 0.0 ? "+" : "") + short_number(value); };
-  return fmt::format("{} [{}, {}], p = {}", sign(found.difference), sign(found.ci_low), sign(found.ci_high),
-                     short_number(found.p_holm));
+  return fmt::format("{} [{}, {}], p = {}{}", sign(found.difference), sign(found.ci_low), sign(found.ci_high),
+                     short_number(found.p_holm), cell.equivalent.value_or(false) ? ", equivalent" : "");
 }
 
 std::string stars_of(const Cell& cell) {
   if (!cell.comparison) return "";
   const double p = cell.comparison->p_holm;
-  return p < 0.001 ? "***" : p < 0.01 ? "**" : p < 0.05 ? "*" : "";
+  const std::string stars = p < 0.001 ? "***" : p < 0.01 ? "**" : p < 0.05 ? "*" : "";
+  return cell.equivalent.value_or(false) ? stars + "≈" : stars;
 }
 
 std::vector<std::vector<Rank>> ranks_of(const Table& table) {
@@ -103,21 +105,28 @@ std::vector<std::vector<Rank>> ranks_of(const Table& table) {
   return ranks;
 }
 
-std::vector<std::string> rank_notes(const Table& table) {
-  std::vector<std::string> notes;
+std::vector<std::string> rank_notes(const Table& table, const std::string& second) {
   const auto ranks = ranks_of(table);
   const auto any = [](const std::vector<Rank>& row) {
     return std::ranges::any_of(row, [](Rank rank) { return rank != Rank::none; });
   };
-  if (std::ranges::any_of(ranks, any)) {
-    notes.emplace_back(
-        "Bold: best of the methods in its column; underlined: second best. Values that lack concepts or runs take no "
-        "part.");
-  }
-  const auto starred = [](const Cell& cell) { return !stars_of(cell).empty(); };
-  if (std::ranges::any_of(table.rows, [&](const TableRow& row) { return std::ranges::any_of(row.cells, starred); })) {
+  if (std::ranges::none_of(ranks, any)) return {};
+  return {fmt::format(
+      "Bold: best of the methods in its column; {}: second best. Values that lack concepts or runs take no part.",
+      second)};
+}
+
+std::vector<std::string> star_notes(const Table& table) {
+  const auto any = [&](const auto& holds) {
+    return std::ranges::any_of(table.rows, [&](const TableRow& row) { return std::ranges::any_of(row.cells, holds); });
+  };
+  std::vector<std::string> notes;
+  if (any([](const Cell& cell) { return stars_of(cell).starts_with('*'); })) {
     notes.push_back(
         fmt::format("*, **, ***: differs from {} with a corrected p below 0.05, 0.01, 0.001.", table.compare_to));
+  }
+  if (any([](const Cell& cell) { return cell.equivalent.value_or(false); })) {
+    notes.push_back(fmt::format("≈: equivalent to {}, the interval lies within the margin.", table.compare_to));
   }
   return notes;
 }

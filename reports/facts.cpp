@@ -33,6 +33,26 @@ std::vector<Evaluation> evaluations_of(Index& index, const std::string& manifest
 
 bool is_divergent(const Value& list) { return text_of(list).size() > 2; }  // "[]": not
 
+/// Scores of pictures whose archive was another one when they were scored: it was removed, and made anew later with
+/// other bytes.
+std::set<std::string> stale_scores(Index& index) {
+  constexpr const char* kRemade = "SELECT key FROM published GROUP BY key HAVING count(DISTINCT object) > 1";
+  if (index.query(std::string(kRemade) + " LIMIT 1").empty()) return {};
+  std::set<std::string> keys;
+  for (const auto& row : index.query(
+           "WITH made AS (SELECT key, object, min(printf('%s %012d', at, n)) AS at FROM published GROUP BY key, "
+           "object), remade AS (SELECT "
+           "a.key AS key, n.at AS made, min(o.at) AS before FROM artifact a JOIN made n USING (key, object) JOIN made "
+           "o ON o.key = a.key AND o.object <> a.object WHERE a.key IN (" +
+           std::string(kRemade) +
+           ") GROUP BY a.key) SELECT DISTINCT s.key FROM artifact s JOIN made m USING (key, object), "
+           "json_each(s.description, '$.sets') e JOIN remade r ON r.key = json_extract(e.value, '$.images') WHERE "
+           "s.kind = 'score' AND r.before <= m.at AND m.at < r.made")) {
+    keys.insert(text_of(row[0]));
+  }
+  return keys;
+}
+
 class ScoreReader {
  public:
   ScoreReader(Index& index, StudyFacts& facts) : index_(index), facts_(facts) {
@@ -43,6 +63,7 @@ class ScoreReader {
   }
 
   void read() {
+    stale_ = stale_scores(index_);
     for (const auto& row :
          index_.query("SELECT job, key, evaluation FROM stage_evaluation WHERE manifest = ?", {facts_.manifest})) {
       served_[{integer_of(row[0]), text_of(row[1])}].push_back(text_of(row[2]));
@@ -70,7 +91,9 @@ class ScoreReader {
       auto& scoring = run.scores[name];
       scoring.failed = scoring.failed || failed;
       scoring.divergent = scoring.divergent || divergent;
-      if (!text_of(row[4]).empty()) scoring.keys.push_back(text_of(row[3]));
+      if (text_of(row[4]).empty()) continue;
+      scoring.keys.push_back(text_of(row[3]));
+      scoring.stale = scoring.stale || stale_.contains(text_of(row[3]));
     }
   }
 
@@ -78,6 +101,7 @@ class ScoreReader {
   StudyFacts& facts_;  // borrowed
   std::map<std::string, std::size_t> places_;
   std::set<std::int64_t> failed_;
+  std::set<std::string> stale_;
   std::map<std::pair<std::int64_t, std::string>, std::vector<std::string>> served_;  // evaluations by job and key
 };
 

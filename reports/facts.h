@@ -23,6 +23,7 @@ struct Evaluation {
 struct Scoring {
   std::vector<std::string> keys;  ///< published ones; more than one: the manifest does not tell them apart
   bool failed = false, divergent = false;
+  bool stale = false;  ///< of pictures that were made anew since, with other bytes
 };
 
 struct RunFacts {

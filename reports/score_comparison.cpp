@@ -149,7 +149,7 @@ Json json_of(const Compared& compared, const CompareRequest& request) {
             {"p_holm", found ? Json(found->p_holm) : Json()},
             {"equivalent", Json()}};
   if (const auto margin = request.margins.find(compared.metric); found && margin != request.margins.end()) {
-    json["equivalent"] = -margin->second < found->ci_low && found->ci_high < margin->second;
+    json["equivalent"] = lies_within(*found, margin->second);
   }
   return json;
 }

@@ -10,11 +10,15 @@
 #include "framework/core/text.h"
 #include "framework/store/evaluations.h"
 #include "reports/statistics.h"
+#include "reports/variance.h"
 
 namespace atelier::reports {
 namespace {
 
-constexpr std::array<const char*, 5> kTraining{"seconds", "parameters", "bytes", "peak_memory", "final_loss"};
+constexpr std::array<const char*, 6> kTraining{"seconds", "minutes",     "parameters",
+                                               "bytes",   "peak_memory", "final_loss"};
+
+constexpr double kSecondsPerMinute = 60.0;
 
 /// What a metric's name stands for in the score tables.
 struct Source {
@@ -112,7 +116,7 @@ std::optional<StageCosts> costs_of(Index& index, const std::string& artifact, co
         "SELECT seconds, json_extract(summary, '$.peak_memory'), description FROM artifact WHERE key = ?", {key});
     if (rows.empty()) return {};
     const auto seconds = real_of(rows[0][0]), memory = real_of(rows[0][1]);
-    if (!(fact == "seconds" ? seconds : memory)) return {};
+    if (!(fact == "peak_memory" ? memory : seconds)) return {};
     costs.seconds += seconds.value_or(0.0);
     costs.peak_memory = std::max(costs.peak_memory, memory.value_or(0.0));
     const Json description = parse_json(text_of(rows[0][2]), "the index");
@@ -133,6 +137,12 @@ std::vector<Column> default_columns(const StudyFacts& facts) {
       columns.push_back({evaluation.name + "." + metric, &evaluation, metric});
     }
   }
+  return columns;
+}
+
+std::vector<Column> cost_columns() {
+  std::vector<Column> columns;
+  for (const char* name : {"minutes", "peak_memory", "parameters", "bytes"}) columns.push_back({name, nullptr, name});
   return columns;
 }
 
@@ -163,8 +173,13 @@ Score score_of(Index& index, const std::string& key, const Column& column) {
     }
   }
   std::vector<double> means;
-  for (const auto& [prompt, values] : prompts) means.push_back(*mean_of(values));
+  std::vector<std::vector<double>> values;
+  for (auto& [prompt, list] : prompts) {
+    means.push_back(*mean_of(list));
+    values.push_back(std::move(list));
+  }
   score.value = mean_of(means);
+  score.pictures = picture_variance(values);
   return score;
 }
 
@@ -172,10 +187,11 @@ std::optional<double> training_fact(Index& index, const StudyFacts& facts, const
                                     const std::string& name) {
   const auto artifact = artifact_of(index, facts, run);
   if (artifact.empty()) return {};
-  if (name == "seconds" || name == "peak_memory") {
+  if (name == "seconds" || name == "minutes" || name == "peak_memory") {
     const auto costs = costs_of(index, artifact, name);
     if (!costs) return {};
-    return name == "seconds" ? costs->seconds : costs->peak_memory;
+    if (name == "peak_memory") return costs->peak_memory;
+    return name == "seconds" ? costs->seconds : costs->seconds / kSecondsPerMinute;
   }
   const auto rows = index.query("SELECT trained_parameters, bytes, final_loss FROM artifact WHERE key = ?", {artifact});
   if (rows.empty()) return {};

@@ -79,6 +79,10 @@ Comparison compare_paired(std::span<const double> differences, std::int64_t draw
   return result;
 }
 
+bool lies_within(const Comparison& comparison, double margin) {
+  return -margin < comparison.ci_low && comparison.ci_high < margin;
+}
+
 void correct_holm(std::span<Comparison* const> comparisons) {
   std::vector<Comparison*> sorted(comparisons.begin(), comparisons.end());
   std::ranges::stable_sort(sorted, {}, &Comparison::p);

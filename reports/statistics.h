@@ -24,6 +24,8 @@ struct Comparison {
 /// draw from a generator that starts at `seed`.
 [[nodiscard]] Comparison compare_paired(std::span<const double> differences, std::int64_t draws = 10000,
                                         std::uint64_t seed = 0);
+/// Whether the interval lies inside ±margin (evaluation.md 8.3): the two are called equivalent.
+[[nodiscard]] bool lies_within(const Comparison& comparison, double margin);
 /// Sets p_holm of all.
 void correct_holm(std::span<Comparison* const> comparisons);
 

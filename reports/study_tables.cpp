@@ -39,7 +39,8 @@ TableRequest study_request(Index& index, const std::string& manifest, const std:
           .rows = table.at("rows").get<std::vector<std::string>>(),
           .columns = table.at("columns").get<std::vector<std::string>>(),
           .over = table.at("over").get<std::vector<std::string>>(),
-          .compare_to = table.at("compare_to").get<std::string>()};
+          .compare_to = table.at("compare_to").get<std::string>(),
+          .margins = table.value("margins", std::map<std::string, double>())};
 }
 
 }  // namespace atelier::reports

@@ -11,6 +11,7 @@
 #include "reports/caption.h"
 #include "reports/facts.h"
 #include "reports/scores.h"
+#include "reports/side_tables.h"
 #include "reports/table_rows.h"
 
 namespace atelier::reports {
@@ -23,7 +24,7 @@ class CellReader {
   Cell read(const RowGroup& group, const Column& column) {
     Cell cell;
     if (column.evaluation == nullptr && group.kind == "anchor") return cell;  // nothing is trained
-    std::map<std::string, std::vector<double>> concepts;
+    std::map<std::string, std::vector<RunValue>> concepts;
     for (const RunFacts* run : group.runs) {
       auto& values = concepts[run->subject];
       if (const auto value = run_value(*run, column, cell)) {
@@ -39,31 +40,34 @@ class CellReader {
   /// The references of every concept against themselves.
   Cell references(const Column& column, const std::string& which) {
     Cell cell;
-    std::map<std::string, std::vector<double>> concepts;
+    std::map<std::string, std::vector<RunValue>> concepts;
     if (column.evaluation == nullptr || (!column.metric.ends_with("_i") && column.metric != "reconstruction"))
       return cell;
     for (const auto& run : facts_.runs) {
       auto& values = concepts[run.subject];
       const auto scoring = run.scores.find(column.evaluation->name);
       if (!values.empty() || scoring == run.scores.end() || scoring->second.keys.size() != 1) continue;
-      if (const auto value = reference_score(index_, scoring->second.keys[0], column, which)) values.push_back(*value);
+      if (const auto value = reference_score(index_, scoring->second.keys[0], column, which))
+        values.push_back({*value, {}});
     }
     finish(concepts, cell);
     return cell;
   }
 
  private:
-  std::optional<double> run_value(const RunFacts& run, const Column& column, Cell& cell) {
+  std::optional<RunValue> run_value(const RunFacts& run, const Column& column, Cell& cell) {
     cell.divergent = cell.divergent || run.divergent;
     if (column.evaluation == nullptr) {
       const auto value = training_fact(index_, facts_, run, column.metric);
       cell.failed = cell.failed || (!value && run.failed);
-      return value;
+      if (!value) return {};
+      return RunValue{*value, {}};
     }
     const auto found = run.scores.find(column.evaluation->name);
     const Scoring none;
     const Scoring& scoring = found == run.scores.end() ? none : found->second;
     cell.divergent = cell.divergent || scoring.divergent;
+    cell.stale = cell.stale || scoring.stale;
     if (scoring.keys.size() != 1) {
       cell.ambiguous = cell.ambiguous || !scoring.keys.empty();
       cell.failed = cell.failed || (scoring.keys.empty() && (run.failed || scoring.failed));
@@ -71,22 +75,27 @@ class CellReader {
     }
     const auto score = score_of(index_, scoring.keys[0], column);
     cell.dropped += score.dropped;
-    return score.value;
+    if (!score.value) return {};
+    return RunValue{*score.value, score.pictures};
   }
 
-  static void finish(const std::map<std::string, std::vector<double>>& concepts, Cell& cell) {
+  static void finish(const std::map<std::string, std::vector<RunValue>>& concepts, Cell& cell) {
     std::vector<double> means;
+    std::vector<std::vector<RunValue>> runs;
     for (const auto& [name, values] : concepts) {
-      const auto mean = mean_of(values);
-      if (!mean) continue;
-      cell.values.emplace_back(name, *mean);
-      cell.seeds.emplace_back(name, values);
-      means.push_back(*mean);
+      if (values.empty()) continue;
+      std::vector<double> seeds;
+      for (const auto& run : values) seeds.push_back(run.value);
+      means.push_back(*mean_of(seeds));
+      cell.values.emplace_back(name, means.back());
+      cell.seeds.emplace_back(name, std::move(seeds));
+      runs.push_back(values);
     }
     cell.concepts = static_cast<std::int64_t>(means.size());
     cell.concepts_expected = static_cast<std::int64_t>(concepts.size());
     cell.mean = mean_of(means);
     cell.se = standard_error(means);
+    cell.variance = variance_parts(runs);
   }
 
   Index& index_;             // borrowed
@@ -94,10 +103,37 @@ class CellReader {
 };
 
 std::vector<Column> columns_of(const StudyFacts& facts, const TableRequest& request) {
-  if (request.columns.empty()) return default_columns(facts);
   std::vector<Column> columns;
+  if (request.columns.empty()) columns = default_columns(facts);
   for (const auto& name : request.columns) columns.push_back(column_of(facts, name));
+  if (!request.costs) return columns;
+  for (const auto& cost : cost_columns()) {
+    if (std::ranges::find(columns, cost.name, &Column::name) == columns.end()) columns.push_back(cost);
+  }
   return columns;
+}
+
+/// The margin of each column: its own, else that of its score.
+std::vector<std::optional<double>> margins_of(const std::vector<Column>& columns,
+                                              const std::map<std::string, double>& requested) {
+  std::vector<std::optional<double>> margins(requested.empty() ? 0 : columns.size());
+  for (const auto& [name, margin] : requested) {
+    bool used = false;
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      const bool exact = columns[i].name == name;
+      if (!exact && (columns[i].metric != name || requested.contains(columns[i].name))) continue;
+      margins[i] = margin;
+      used = true;
+    }
+    if (used) continue;
+    std::vector<std::string> known;
+    for (const auto& column : columns) known.push_back(column.name);
+    throw Error({.where = "margin",
+                 .found = fmt::format("\"{}\", which is no column and no score of one", name),
+                 .expected = "one of " + join(known, ", ", 20)},
+                ErrorKind::usage);
+  }
+  return margins;
 }
 
 /// What the rows are compared with.
@@ -172,6 +208,9 @@ void compare(Table& table, const std::string& name) {
       const auto pairs = differences(row.cells[i], base->cells[i]);
       if (pairs.size() < 2) continue;
       row.cells[i].comparison = compare_paired(pairs);
+      if (!table.margins.empty() && table.margins[i]) {
+        row.cells[i].equivalent = lies_within(*row.cells[i].comparison, *table.margins[i]);
+      }
       made.push_back(&*row.cells[i].comparison);
     }
   }
@@ -214,7 +253,9 @@ Table make_table(Index& index, const std::string& manifest, const TableRequest& 
   }
   const bool images = std::ranges::any_of(columns, [](const Column& column) { return column.evaluation != nullptr; });
   if (images) add_references(reader, columns, table);
+  table.margins = margins_of(columns, request.margins);
   if (!request.compare_to.empty()) compare(table, request.compare_to);
+  if (auto side = variance_table(table)) table.sides.push_back(std::move(*side));
   table.caption = caption_of(index, facts, columns, table);
   table.notes = notes_of(index, facts, columns, table);
   return table;

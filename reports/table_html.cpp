@@ -41,6 +41,20 @@ std::string html_rows(const Table& table) {
   return text;
 }
 
+std::string side_html(const SideTable& side) {
+  std::string text = "<p>" + escape_html(side.title) + "</p>\n<table>\n<thead>\n<tr>";
+  for (const auto& head : side.heads) text += "<th scope=\"col\">" + escape_html(head) + "</th>";
+  text += "</tr>\n</thead>\n<tbody>\n";
+  for (const auto& row : side.rows) {
+    text += "<tr>";
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      text += i == 0 ? "<th scope=\"row\">" + escape_html(row[i]) + "</th>" : "<td>" + escape_html(row[i]) + "</td>";
+    }
+    text += "</tr>\n";
+  }
+  return text + "</tbody>\n</table>\n";
+}
+
 }  // namespace
 
 std::string to_html(const Table& table) {
@@ -50,8 +64,11 @@ std::string to_html(const Table& table) {
   for (const auto& column : table.columns) text += "<th scope=\"col\">" + escape_html(column) + "</th>";
   text += "</tr>\n</thead>\n<tbody>\n" + html_rows(table) + "</tbody>\n</table>\n";
   auto notes = rank_notes(table);
+  const auto stars = star_notes(table);
+  notes.insert(notes.end(), stars.begin(), stars.end());
   notes.insert(notes.end(), table.notes.begin(), table.notes.end());
   for (const auto& note : notes) text += "<p class=\"note\">" + escape_html(note) + "</p>\n";
+  for (const auto& side : table.sides) text += side_html(side);
   return text + "</figure>\n";
 }
 

@@ -44,18 +44,40 @@ std::string tex_float(const Table& table) {
   for (const auto& column : table.columns) text += " & " + escape_tex(column);
   text += " \\\\\n    \\midrule\n" + tex_rows(table) + "    \\bottomrule\n  \\end{tabular}\n";
   auto notes = rank_notes(table);
+  const auto stars = star_notes(table);
+  notes.insert(notes.end(), stars.begin(), stars.end());
   notes.insert(notes.end(), table.notes.begin(), table.notes.end());
   if (!notes.empty()) text += "  \\par\\smallskip\n  {\\footnotesize " + tex_lines(notes) + "\\par}\n";
   return text + "\\end{table}\n";
 }
 
+std::string tex_line(const std::vector<std::string>& cells) {
+  std::string line;
+  for (const auto& cell : cells) line += (line.empty() ? "    " : " & ") + escape_tex(cell);
+  return line + " \\\\\n";
+}
+
+std::string tex_side(const SideTable& side) {
+  std::string text = "\\begin{table}\n  \\centering\n  \\caption{" + escape_tex(side.title) + "}\n";
+  text += "  \\begin{tabular}{l" + std::string(side.heads.size() - 1, 'r') + "}\n    \\toprule\n" +
+          tex_line(side.heads) + "    \\midrule\n";
+  for (const auto& row : side.rows) text += tex_line(row);
+  return text + "    \\bottomrule\n  \\end{tabular}\n\\end{table}\n";
+}
+
+std::string tex_floats(const Table& table) {
+  auto text = tex_float(table);
+  for (const auto& side : table.sides) text += tex_side(side);
+  return text;
+}
+
 }  // namespace
 
 std::string to_tex(const Table& table, bool standalone) {
-  if (!standalone) return "% needs \\usepackage{booktabs}\n" + tex_float(table);
+  if (!standalone) return "% needs \\usepackage{booktabs}\n" + tex_floats(table);
   return "\\documentclass{article}\n\\usepackage[T1]{fontenc}\n\\usepackage[utf8]{inputenc}\n"
          "\\usepackage[landscape,margin=1.5cm]{geometry}\n\\usepackage{booktabs}\n\\begin{document}\n" +
-         tex_float(table) + "\\end{document}\n";
+         tex_floats(table) + "\\end{document}\n";
 }
 
 }  // namespace atelier::reports

@@ -1,10 +1,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "framework/cli/command.h"
+#include "framework/cli/margins.h"
 #include "framework/cli/options.h"
 #include "framework/core/atomic_file.h"
 #include "framework/core/error.h"
@@ -39,24 +39,6 @@ std::vector<reports::ScoreFile> files_of(const StatsOptions& options) {
   return files;
 }
 
-/// "clip_i=0.02"
-std::map<std::string, double> margins_of(const StatsOptions& options) {
-  std::map<std::string, double> margins;
-  for (const auto& text : options.margins) {
-    const auto sign = text.find('=');
-    const Json value = sign == std::string::npos ? Json() : Json::parse(text.substr(sign + 1), nullptr, false);
-    if (!value.is_number() || value.get<double>() <= 0.0 || !std::isfinite(value.get<double>())) {
-      throw Error({.where = "--margin", .found = text, .expected = "METRIC=NUMBER above 0, e.g. clip_i=0.02"},
-                  ErrorKind::usage);
-    }
-    if (!margins.emplace(text.substr(0, sign), value.get<double>()).second) {
-      throw Error({.where = "--margin", .found = text.substr(0, sign) + " twice", .expected = "each metric once"},
-                  ErrorKind::usage);
-    }
-  }
-  return margins;
-}
-
 int write_result(const StatsOptions& options, const Json& result) {
   check_output("--out", options.out);
   write_file_atomically(options.out, pretty_json(result));
@@ -72,7 +54,7 @@ int compare(const StatsOptions& options) {
                                                                            .baseline = options.baseline,
                                                                            .by_metric = options.family == "metric",
                                                                            .common = options.common,
-                                                                           .margins = margins_of(options),
+                                                                           .margins = read_margins(options.margins),
                                                                            .draws = options.draws,
                                                                            .seed = options.seed}));
 }

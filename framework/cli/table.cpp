@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "framework/cli/command.h"
+#include "framework/cli/margins.h"
 #include "framework/cli/options.h"
 #include "framework/cli/store_option.h"
 #include "framework/core/error.h"
@@ -17,8 +18,8 @@ namespace {
 
 struct TableOptions {
   std::string study, store, as = "md", table, compare, by_concept;
-  std::vector<std::string> rows, columns;
-  bool losses = false, standalone = false;
+  std::vector<std::string> rows, columns, margins;
+  bool losses = false, standalone = false, costs = false;
 };
 
 /// The study's own table of that name, else its only one, with what the command line says instead.
@@ -28,6 +29,8 @@ reports::TableRequest request_of(Index& index, const std::string& manifest, cons
   if (!options.rows.empty()) request.rows = options.rows;
   if (!options.columns.empty()) request.columns = options.columns;
   if (!options.compare.empty()) request.compare_to = options.compare;
+  if (!options.margins.empty()) request.margins = read_margins(options.margins);
+  request.costs = options.costs;
   return request;
 }
 
@@ -94,6 +97,11 @@ void add_table(CLI::App& parent, Action& action) {
       ->allow_extra_args(false)
       ->type_name("COLUMN");
   app->add_option("--compare", options->compare, "row that the others are compared with")->type_name("ROW");
+  app->add_option("--margin", options->margins,
+                  "SCORE=X: a difference whose interval lies within X is called equivalent; may be repeated")
+      ->allow_extra_args(false)
+      ->type_name("SCORE=X");
+  app->add_flag("--costs", options->costs, "add minutes of training, peak memory, trained parameters and bytes");
   app->add_option(
          "--by-concept", options->by_concept,
          "instead: in how many concepts each row is above or below ROW by more than two standard errors over seeds")

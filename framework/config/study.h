@@ -109,6 +109,7 @@ struct StudySnapshot {
 struct StudyTable {
   std::vector<std::string> rows, columns, over;
   std::string compare_to;
+  std::map<std::string, double> margins;  ///< of equivalence, by column or score
 };
 
 /// A study file, read: grammar, names and values are checked, and its sweep expands without fault.

@@ -115,7 +115,7 @@ class EvaluationReader {
 class TableReader {
  public:
   TableReader(const YamlNode& node, std::string path, const Known& known, const Study& study, Faults& faults)
-      : map_(node, std::move(path), {"rows", "columns", "over", "compare_to"}, faults),
+      : map_(node, std::move(path), {"rows", "columns", "over", "compare_to", "margins"}, faults),
         node_(node),
         known_(known),
         study_(study),
@@ -133,6 +133,7 @@ class TableReader {
     }
     read_columns(table);
     read_compare(table);
+    read_margins(table);
     return table;
   }
 
@@ -191,7 +192,8 @@ class TableReader {
   }
 
   void check_column(const std::string& column, const SourcePosition& at) {
-    static const std::vector<std::string> own = {"seconds", "parameters", "bytes", "final_loss"};
+    static const std::vector<std::string> own = {"seconds", "minutes",     "parameters",
+                                                 "bytes",   "peak_memory", "final_loss"};
     if (std::ranges::count(own, column) > 0) return;
     const auto dot = column.rfind('.');
     if (dot == std::string::npos || dot == 0 || dot + 1 == column.size()) {
@@ -245,6 +247,30 @@ class TableReader {
                   fmt::format("{}: {} has several checkpoints, and no other method has one of them",
                               map_.path("compare_to"), *text),
                   "a common checkpoint, or a method with a single one", "rows are compared at the same checkpoint");
+    }
+  }
+
+  /// Numbers above 0 by column, or by score for every evaluation.
+  void read_margins(StudyTable& table) {
+    const auto* node = map_.get("margins");
+    if (node == nullptr) return;
+    if (node->kind != YamlNode::Kind::map) {
+      faults_.add(node->at, map_.path("margins") + ": " + describe(*node), "a mapping such as {clip_i: 0.02}");
+      return;
+    }
+    if (table.compare_to.empty()) {
+      faults_.add(node->at, map_.path("margins") + " without compare_to", "what rows are compared with");
+    }
+    std::vector<std::string> known = table.columns;
+    for (const auto& column : table.columns) known.push_back(column.substr(column.rfind('.') + 1));  // npos + 1 is 0
+    for (const auto& [name, at, value] : node->entries) {
+      const auto path = map_.path("margins") + "." + name;
+      const auto margin = yaml_number(value, path, 0.0, faults_);
+      if (margin && *margin <= 0.0) faults_.add(value.at, fmt::format("{}: {}", path, *margin), "a number above 0");
+      if (margin) table.margins[name] = *margin;
+      if (std::ranges::count(known, name) == 0) {
+        add_unknown(at, map_.path("margins") + ": no column or score", name, known, faults_);
+      }
     }
   }
 

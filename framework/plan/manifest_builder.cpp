@@ -74,6 +74,7 @@ Json ManifestBuilder::build() {
   for (const auto& [name, table] : study_.tables) {
     tables[name] = {
         {"rows", table.rows}, {"columns", table.columns}, {"over", table.over}, {"compare_to", table.compare_to}};
+    if (!table.margins.empty()) tables[name]["margins"] = table.margins;
   }
   return {{"schema", "atelier.manifest/1"},
           {"study", study_.name},

@@ -268,11 +268,91 @@ TEST_CASE("tables quote what their format would read as its own", "[reports][tab
   CHECK_THAT(to_markdown(table), Contains("| a\\|b\\\\c, \"d\" | 0.6500 |"));
   const auto csv = to_csv(table);
   CHECK_THAT(csv, Catch::StartsWith("row,kind,ti_code.clip_i,ti_code.clip_i.se,ti_code.clip_i.n,ti_code.clip_i.of,"
-                                    "ti_code.clip_i.runs,ti_code.clip_i.runs_of,ti_code.clip_i.marks\r\n"));
+                                    "ti_code.clip_i.runs,ti_code.clip_i.runs_of,ti_code.clip_i.marks,"
+                                    "ti_code.clip_i.var_concepts,ti_code.clip_i.var_seeds,ti_code.clip_i.var_"
+                                    "pictures\r\n"));
   CHECK_THAT(csv, Contains("\"a|b\\c, \"\"d\"\"\",method,0.6"));
-  CHECK_THAT(csv, Contains(",,1,1,1,1,\r\n"));
+  CHECK_THAT(csv, Contains(",,1,1,1,1,,,,\r\n"));
   const auto json = to_json(table);
   CHECK(json["rows"][0]["cells"]["ti_code.clip_i"]["mean"].get<double>() == *table.rows[0].cells[0].mean);
   CHECK(json["rows"][0]["cells"]["ti_code.clip_i"]["se"].is_null());
   CHECK(json.dump() == to_json(study.table({.columns = {"ti_code.clip_i"}})).dump());
+}
+
+TEST_CASE("a difference whose interval lies within its margin is equivalent, in every form", "[reports][table]") {
+  StudyInStore study;
+  for (const auto& [subject, shift] : {std::pair("cat", 0.004), std::pair("dog", 0.006), std::pair("emu", 0.005)}) {
+    study.publish_scores(study.score_job(study.run("ti", subject, 0, "ti")), 0.0);
+    study.publish_scores(study.score_job(study.run("dco", subject, 0, "dco")), shift);
+  }
+  TableRequest request{.columns = {"ti_code.clip_i", "ti_code.clip_t"}, .compare_to = "ti"};
+  request.margins = {{"ti_code.clip_i", 0.0055}, {"clip_t", 0.02}};
+  const auto table = study.table(request);
+  CHECK_FALSE(*cell(table, "dco", "ti_code.clip_i").equivalent);  // the interval reaches 0.006
+  CHECK(*cell(table, "dco", "ti_code.clip_t").equivalent);
+  CHECK_FALSE(cell(table, "ti", "ti_code.clip_t").equivalent);
+  CHECK_THAT(to_markdown(table),
+             Contains("p = 0.5000, equivalent |") && Contains("within ti_code.clip_i ±0.0055, ti_code.clip_t ±0.02."));
+  CHECK_THAT(to_tex(table), Contains("\\textsuperscript{$\\approx$}") && Contains("$\\approx$: equivalent to ti"));
+  CHECK_THAT(to_html(table), Contains("<sup>≈</sup>"));
+  CHECK_THAT(to_csv(table), Contains(",no,") && Contains(",yes\r\n"));
+  CHECK(to_json(table)["margins"]["ti_code.clip_t"] == 0.02);
+  request.margins = {{"dino_i", 0.03}};
+  CHECK_THROWS_WITH(study.table(request), Contains("\"dino_i\", which is no column"));
+}
+
+TEST_CASE("the costs of a training are columns that can be added", "[reports][table]") {
+  StudyInStore study;
+  const auto run = study.run("ti", "cat", 0, "ti");
+  study.publish(study.job(run, {{"kind", "train"}}), "one",
+                {{"seconds", 90.0}, {"peak_memory", 3000}, {"trained_parameters", 768}, {"bytes", 4000}});
+  study.publish_scores(study.score_job(run), 0.0);
+  const auto table = study.table({.columns = {"ti_code.clip_i", "bytes"}, .costs = true});
+  CHECK(table.columns == std::vector<std::string>{"ti_code.clip_i", "bytes", "minutes", "peak_memory", "parameters"});
+  CHECK(*cell(table, "ti", "minutes").mean == Approx(1.5));
+  CHECK(*cell(table, "ti", "peak_memory").mean == 3000.0);
+}
+
+namespace {
+
+/// A picture set and its scoring, published in that order; `before`: an archive that was there when they were scored.
+reports::Table scored_pictures(StudyInStore& study, const std::string& before) {
+  const auto run = study.run("ti", "cat", 0, "ti");
+  const auto pictures = study.sample_job(run, {{"e/0", "{}"}}).front();
+  study.publish(pictures, "the pictures of today");
+  const Json description{
+      {"kind", "score"}, {"protocol", {{"id", "ti_code"}}}, {"sets", {{{"prompt", "e/0"}, {"images", pictures}}}}};
+  const auto score = study.job(run, description, {{"evaluations", {"ti_code"}}});
+  study.publish_scores(score, 0.0);
+  Spool spool(study.store());
+  const auto tell = [&](const std::string& key, const std::string& object) {
+    spool.write({{"type", "published"}, {"key", key}, {"object", object}, {"kind", "x"}});
+  };
+  if (!before.empty()) tell(pictures, before);
+  tell(score, study.store().find(score)->object);
+  tell(pictures, study.store().find(pictures)->object);
+  return study.table({.columns = {"ti_code.clip_i"}});
+}
+
+}  // namespace
+
+TEST_CASE("scores of pictures that were made anew since are stale, in every form", "[reports][table]") {
+  StudyInStore fresh, study;
+  CHECK_FALSE(cell(scored_pictures(fresh, ""), "ti", "ti_code.clip_i").stale);
+  const auto table = scored_pictures(study, std::string(64, 'a'));
+  CHECK(cell(table, "ti", "ti_code.clip_i").stale);
+  CHECK_THAT(to_markdown(table), Contains("0.5500°") && Contains("° Stale: pictures were made anew"));
+  CHECK_THAT(to_tex(table), Contains("\\textsuperscript{$^\\circ$}"));
+  CHECK_THAT(to_html(table), Contains("<sup>°</sup>"));
+  CHECK_THAT(to_csv(table), Contains("°"));
+  CHECK(to_json(table)["rows"][0]["cells"]["ti_code.clip_i"]["stale"] == true);
+}
+
+TEST_CASE("the best is bold and the second italic in Markdown, where names are text", "[reports][table]") {
+  StudyInStore study;
+  study.publish_scores(study.score_job(study.run("*ti* <b>[x](y)", "cat", 0, "*ti* <b>[x](y)")), 0.0);
+  study.publish_scores(study.score_job(study.run("dco", "cat", 0, "dco")), 0.1);
+  const auto text = to_markdown(study.table({.columns = {"ti_code.clip_i"}}));
+  CHECK_THAT(text, Contains("| \\*ti\\* \\<b>[x]\\(y) | *0.5500* |") && Contains("| dco | **0.6500** |") &&
+                       Contains("italic: second best"));
 }

@@ -49,7 +49,8 @@ preview: {every: 50, prompts: ["a photo of {}"]}
 snapshot: {every_steps: 100, every_seconds: 60.5}
 keep: all
 tables:
-  main: {rows: method, columns: [ti_code.clip_i, db8.clip_t, seconds], over: [concept, seed], compare_to: textreg}
+  main: {rows: method, columns: [ti_code.clip_i, db8.clip_t, seconds], over: [concept, seed], compare_to: textreg,
+         margins: {clip_i: 0.02, db8.clip_t: 1e-2}}
 )";
 
 Study kitchen_sink() { return read_study(kKitchenSink, "sink.yaml", {}, tests::known()); }
@@ -161,6 +162,7 @@ TEST_CASE("the parts of a study arrive as they were written", "[config][study]")
   CHECK(study.placement.dtype == "bfloat16");
   CHECK(study.snapshot.every_seconds == 60.5);
   CHECK(study.preview->prompts == std::vector<std::string>{"a photo of {}"});
+  CHECK(study.tables.at("main").margins == std::map<std::string, double>{{"clip_i", 0.02}, {"db8.clip_t", 0.01}});
   CHECK(study.tables.at("main").over == std::vector<std::string>{"concept", "seed"});
 }
 

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace atelier::reports {
+
+/// A run's value, and the variance that it has because it is a mean over finitely many pictures.
+struct RunValue {
+  double value = 0.0;
+  std::optional<double> pictures = {};  ///< none where a prompt has one picture
+};
+
+/// Components of the variance of runs' values: between concepts, between the training seeds of a concept, and of the
+/// pictures of one training (evaluation.md 8.4). A negative estimate is 0.
+struct VarianceParts {
+  double concepts = 0.0;
+  double seeds = 0.0;  ///< holds the pictures' part where that is not known
+  std::optional<double> pictures = {};
+};
+
+/// Method of moments over the runs of each concept: W, the pooled variance within concepts, less the mean of the
+/// pictures' part; the variance of the concepts' means less the mean of W / (seeds of the concept). None unless a
+/// concept has two seeds and there are two concepts.
+[[nodiscard]] std::optional<VarianceParts> variance_parts(std::span<const std::vector<RunValue>> concepts);
+
+/// Variance of the mean over prompts of means over `values[prompt]` pictures: (1 / P²) Σ s²_p / K_p.
+[[nodiscard]] std::optional<double> picture_variance(std::span<const std::vector<double>> prompts);
+
+}  // namespace atelier::reports
