@@ -17,6 +17,7 @@
 #include "framework/core/text.h"
 #include "framework/files/zip_archive.h"
 #include "framework/image/encode.h"
+#include "framework/store/bundle.h"
 #include "framework/store/queries.h"
 #include "reports/grid_image.h"
 #include "reports/pictures.h"
@@ -27,9 +28,9 @@ namespace {
 namespace fs = std::filesystem;
 
 struct ExportOptions {
-  std::string study, store, out, grid, form = "atelier";
+  std::string study, store, out, grid, bundle, form = "atelier";
   std::int64_t prompts = 12, cell = 0;
-  bool images = false, artifacts = false, json = false;
+  bool images = false, artifacts = false, json = false, with_pictures = false;
 };
 
 /// The folder of every run: `<method>/<concept>/seed<S>_step<C>`. Runs that would share one (anchors of two base models
@@ -154,18 +155,24 @@ Json author_items(const Store& store, Index& index, const std::string& manifest,
 }
 
 void check_choice(const ExportOptions& options) {
-  const int chosen = (options.images ? 1 : 0) + (options.artifacts ? 1 : 0) + (options.grid.empty() ? 0 : 1);
+  const std::string all = "--images, --artifacts, --grid and --bundle";
+  const auto chosen = static_cast<int>(options.images) + static_cast<int>(options.artifacts) +
+                      static_cast<int>(!options.grid.empty()) + static_cast<int>(!options.bundle.empty());
   if (chosen != 1) {
+    throw Error(
+        {.where = "export", .found = (chosen == 0 ? "none of " : "several of ") + all, .expected = "one of them"},
+        ErrorKind::usage);
+  }
+  const bool folder = options.images || options.artifacts;
+  if (folder == options.out.empty()) {
+    const std::string other = options.grid.empty() ? "--bundle" : "--grid";
     throw Error({.where = "export",
-                 .found = chosen == 0 ? "none of --images, --artifacts and --grid"
-                                      : "several of --images, --artifacts and --grid",
-                 .expected = "one of them"},
+                 .found = folder ? "no --out" : "--out with " + other,
+                 .expected = folder ? "--out DIR, the folder to write into" : other + " alone, with what to write"},
                 ErrorKind::usage);
   }
-  if (options.grid.empty() == options.out.empty()) {
-    throw Error({.where = "export",
-                 .found = options.out.empty() ? "no --out" : "--out with --grid",
-                 .expected = options.out.empty() ? "--out DIR, the folder to write into" : "--grid FILE alone"},
+  if (options.with_pictures && options.bundle.empty()) {
+    throw Error({.where = "export", .found = "--with-pictures without --bundle", .expected = "--bundle DIR with it"},
                 ErrorKind::usage);
   }
 }
@@ -198,8 +205,25 @@ int export_grid(const ExportOptions& options) {
   return 1;
 }
 
+/// What reprints the tables elsewhere, as a store of its own.
+int export_bundle(const ExportOptions& options) {
+  check_output_folder("--bundle", options.bundle);
+  const Store store = open_store(options.store);
+  const auto index = open_index(store);
+  const auto written =
+      write_bundle(store, current_manifest(*index, options.study), options.bundle, options.with_pictures);
+  if (options.json) {
+    fmt::print("{}\n", Json{{"bundle", options.bundle}, {"files", written.files}, {"bytes", written.bytes}}.dump(
+                           -1, ' ', false, Json::error_handler_t::replace));
+  } else {
+    fmt::print("{}: {} files, {:.1f} MB\n", options.bundle, written.files, static_cast<double>(written.bytes) / 1e6);
+  }
+  return 0;
+}
+
 int export_study(const ExportOptions& options) {
   check_choice(options);
+  if (!options.bundle.empty()) return export_bundle(options);
   if (!options.grid.empty()) return export_grid(options);
   check_output_folder("--out", options.out);
   const Store store = open_store(options.store);
@@ -228,7 +252,8 @@ int export_study(const ExportOptions& options) {
 }  // namespace
 
 void add_export(CLI::App& parent, Action& action) {
-  CLI::App* app = parent.add_subcommand("export", "Write a study's pictures or trained artifacts as ordinary files");
+  CLI::App* app = parent.add_subcommand(
+      "export", "Write a study's pictures or artifacts as ordinary files, or a bundle that reprints its tables");
   const auto options = std::make_shared<ExportOptions>();
   app->add_option("study", options->study, "the study's name")->required()->type_name("STUDY");
   app->add_flag("--images", options->images, "pictures: <method>/<concept>/<seed>/<prompt>/<k>.png");
@@ -246,6 +271,10 @@ void add_export(CLI::App& parent, Action& action) {
   whole_number(app->add_option("--cell", options->cell, "side of the grid's squares in pixels; 0: the pictures' own")
                    ->capture_default_str(),
                0, 4096);
+  app->add_option("--bundle", options->bundle,
+                  "a folder to make, from which `table` and `report` with --store DIR print the same elsewhere")
+      ->type_name("DIR");
+  app->add_flag("--with-pictures", options->with_pictures, "put the pictures into the bundle too");
   app->add_option("--out", options->out, "folder to write into, for --images and --artifacts")->type_name("DIR");
   add_store(*app, options->store);
   app->add_flag("--json", options->json, "one JSON object a file on standard output");
@@ -253,7 +282,8 @@ void add_export(CLI::App& parent, Action& action) {
       "Examples:\n  atelier export demo --images --out pictures\n"
       "  atelier export demo --artifacts --form authors --out checkpoints\n"
       "  atelier export demo --artifacts --form pipeline --out pipelines\n"
-      "  atelier export demo --grid grid.png --cell 128\n");
+      "  atelier export demo --grid grid.png --cell 128\n"
+      "  atelier export demo --bundle demo-bundle\n");
   app->callback([options, &action] { action = [options] { return export_study(*options); }; });
 }
 

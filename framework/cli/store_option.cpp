@@ -4,6 +4,8 @@
 
 #include <cstdio>
 
+#include "framework/store/bundle.h"
+
 namespace atelier::cli {
 namespace {
 
@@ -18,7 +20,11 @@ void add_store(CLI::App& app, std::string& store) {
       ->type_name("DIR");
 }
 
-Store open_store(const std::string& store) { return Store::open(root_of(store)); }
+Store open_store(const std::string& store) {
+  auto opened = Store::open(root_of(store));
+  if (is_bundle(opened.root())) check_bundle(opened.root());
+  return opened;
+}
 
 Store create_store(const std::string& store) { return Store::create_or_open(root_of(store)); }
 

@@ -63,12 +63,37 @@ TEST_CASE("A page, a grid and a LaTeX table are written, and what is not made ye
   CHECK_THAT(study.ask({"table", "toy", "--as", "html"}).out, Catch::StartsWith("<figure"));
 }
 
+TEST_CASE("A bundle prints the same table and page as its store, and says where it is damaged", "[cli][reporting]") {
+  const HalfMade study;
+  const auto bundle = study.file("bundle");
+  REQUIRE(study.ask({"export", "toy", "--bundle", bundle, "--with-pictures"}).code == 0);
+  const auto elsewhere = [&](std::vector<std::string> words) {
+    words.insert(words.end(), {"--store", bundle});
+    return run_atelier(words);
+  };
+  CHECK(elsewhere({"table", "toy"}).out == study.ask({"table", "toy"}).out);
+  REQUIRE(study.ask({"report", "toy", "--out", study.file("a.html")}).code == 0);
+  REQUIRE(elsewhere({"report", "toy", "--out", study.file("b.html")}).code == 0);
+  CHECK(read_text_file(study.file("a.html")) == read_text_file(study.file("b.html")));
+  CHECK(elsewhere({"verify"}).code == 0);
+  CHECK(study.ask({"export", "toy", "--bundle", bundle}).code == 2);  // it is there
+  write_file_atomically(bundle + "/study.yaml", "other");
+  const auto damaged = elsewhere({"table", "toy"});
+  CHECK(damaged.code == 1);
+  CHECK(damaged.out.empty());
+  CHECK_THAT(damaged.err, Contains("bundle/study.yaml: SHA-256 ") && Contains("copy it again"));
+}
+
 TEST_CASE("Forms that do not go together are refused", "[cli][reporting]") {
   const HalfMade study;
   const auto grid = study.file("grid.png"), folder = study.file("out");
   for (const auto& [words, told] :
        {std::pair(std::vector<std::string>{"export", "toy", "--grid", grid, "--images", "--out", folder}, "several of"),
         std::pair(std::vector<std::string>{"export", "toy", "--grid", grid, "--out", folder}, "--out with --grid"),
+        std::pair(std::vector<std::string>{"export", "toy", "--bundle", folder, "--out", folder},
+                  "--out with --bundle"),
+        std::pair(std::vector<std::string>{"export", "toy", "--images", "--out", folder, "--with-pictures"},
+                  "--with-pictures without --bundle"),
         std::pair(std::vector<std::string>{"export", "toy", "--images"}, "no --out"),
         std::pair(std::vector<std::string>{"export", "toy", "--out", folder}, "none of"),
         std::pair(std::vector<std::string>{"table", "toy", "--standalone"}, "--as tex")}) {
