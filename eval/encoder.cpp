@@ -18,10 +18,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::int64_t kDinov2Side = 224;  // its configs name the 518 of its position table
+
 class PictureEncoder final : public Encoder {
  public:
-  PictureEncoder(std::unique_ptr<ImageEncoder> model, const Placement& placement, std::string where)
-      : model_(std::move(model)), placement_(placement), where_(std::move(where)) {}
+  PictureEncoder(std::unique_ptr<ImageEncoder> model, std::int64_t side, const Placement& placement, std::string where)
+      : model_(std::move(model)), side_(side), placement_(placement), where_(std::move(where)) {}
 
   Tensor image_features(const Tensor& pixel_values) const override {
     const at::NoGradGuard no_grad;
@@ -33,10 +35,11 @@ class PictureEncoder final : public Encoder {
                  .expected = "a model with a text half, as CLIP is"});
   }
   bool on_cpu() const override { return placement_.device.is_cpu(); }
-  std::int64_t image_size() const override { return model_->image_size(); }
+  std::int64_t image_size() const override { return side_; }
 
  private:
   std::unique_ptr<ImageEncoder> model_;
+  std::int64_t side_;
   Placement placement_;
   std::string where_;
 };
@@ -64,8 +67,10 @@ std::unique_ptr<Encoder> open_encoder(const EncoderFiles& files, const Placement
   const Json type = config.value("model_type", Json());
   if (type == "clip") return std::make_unique<ClipEncoder>(config, std::move(weights), files);
   if (type == "siglip") return std::make_unique<SiglipEncoder>(config, std::move(weights), files);
-  return std::make_unique<PictureEncoder>(make_image_encoder(config, std::move(weights), files.positions), placement,
-                                          files.folder.string());
+  const bool dinov2 = type.is_string() && type.get<std::string>().starts_with("dinov2");
+  auto model = make_image_encoder(config, std::move(weights), files.positions);
+  const auto side = dinov2 ? kDinov2Side : model->image_size();
+  return std::make_unique<PictureEncoder>(std::move(model), side, placement, files.folder.string());
 }
 
 }  // namespace atelier::eval

@@ -25,7 +25,7 @@ class Encoder {
   /// token, and for an encoder without a text half.
   [[nodiscard]] virtual Tensor text_features(const std::string& text) const = 0;
   [[nodiscard]] virtual bool on_cpu() const = 0;
-  /// Side of the pictures that it wants.
+  /// Side of the pictures that it wants: the config's image_size, of a DINOv2 always 224.
   [[nodiscard]] virtual std::int64_t image_size() const = 0;
 };
 

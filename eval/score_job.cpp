@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "eval/cached_encoder.h"
 #include "eval/score_table.h"
 #include "framework/core/digest.h"
 #include "framework/core/error.h"
@@ -36,17 +37,32 @@ Protocol protocol_of(const Job& job) {
   return Protocol::from_json(scoring, "job: protocol: scoring");
 }
 
-Encoders encoders_of(const Job& job, const Protocol& protocol) {
+/// What the key of a score says about an encoder and its arithmetic, beside the store's other results.
+std::unique_ptr<FeatureCache> cache_of(const worker::JobRun& run, const std::string& role) {
+  const Json& key = run.outputs().front().description;
+  const Json& digest = member_or_null(member_or_null(key, "encoders"), role.c_str());
+  if (digest.is_null()) return nullptr;
+  return std::make_unique<FeatureCache>(run.store().root() / "features",
+                                        Json{{"encoder", digest},
+                                             {"framework", member_or_null(key, "framework")},
+                                             {"numerics_class", member_or_null(key, "numerics_class")}});
+}
+
+Encoders encoders_of(const worker::JobRun& run, const Protocol& protocol) {
+  const Job& job = run.job();
   const Json& json = member(job, "encoders", Json::value_t::object);
   Encoders encoders;
   for (const auto& [role, use] : protocol.encoders) {
     if (!json.contains(role)) continue;  // score() says that it is missing
     const Job fields(json[role]);
-    encoders[role] = open_encoder({.folder = fields.text("path"),
-                                   .tokenizer = fields.optional_text("tokenizer").value_or(""),
-                                   .variant = fields.optional_text("variant").value_or(""),
-                                   .allow_pickle = fields.flag("allow_pickle")},
-                                  job.placement());
+    auto encoder = open_encoder({.folder = fields.text("path"),
+                                 .tokenizer = fields.optional_text("tokenizer").value_or(""),
+                                 .variant = fields.optional_text("variant").value_or(""),
+                                 .allow_pickle = fields.flag("allow_pickle")},
+                                job.placement());
+    auto cache = cache_of(run, role);
+    if (cache) encoder = std::make_unique<CachedEncoder>(std::move(encoder), std::move(cache));
+    encoders[role] = std::move(encoder);
   }
   return encoders;
 }
@@ -144,7 +160,7 @@ void run_score_job(worker::JobRun& run) {
   const at::NoGradGuard no_grad;
   const Job& job = run.job();
   const Protocol protocol = protocol_of(job);
-  const Encoders encoders = encoders_of(job, protocol);
+  const Encoders encoders = encoders_of(run, protocol);
   const References references = references_of(job);
   const Generated generated = generated_of(job, run.store());
   run.begin_work();
