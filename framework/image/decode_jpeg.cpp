@@ -114,7 +114,7 @@ J_COLOR_SPACE output_space(const jpeg_decompress_struct& info, const std::string
   }
 }
 
-/// One scan line of 1, 3 or 4 components to RGB. CMYK is stored inverted (Adobe's way), so `row` holds 255 - C, and so
+/// One scan line of 1 or 4 components to RGB. CMYK is stored inverted (Adobe's way), so `row` holds 255 - C, and so
 /// on; the result is (255 - K) - C (255 - K) / 255 with the quotient rounded.
 void to_rgb(const std::uint8_t* row, int components, int width, std::uint8_t* out) {
   for (int x = 0; x < width; ++x, row += components, out += 3) {
@@ -125,7 +125,7 @@ void to_rgb(const std::uint8_t* row, int components, int width, std::uint8_t* ou
         out[c] = static_cast<std::uint8_t>(white - (ink * white + 127) / 255);
       }
     } else {
-      for (int c = 0; c < 3; ++c) out[c] = row[components == 3 ? c : 0];
+      for (int c = 0; c < 3; ++c) out[c] = row[0];
     }
   }
 }
@@ -151,11 +151,12 @@ Decoded decode_jpeg(Bytes bytes, const std::string& where) {
   decoded.orientation = orientation_of(info);
   decoded.image = make_raster<Image>({static_cast<int>(info.image_width), static_cast<int>(info.image_height)});
   reader.guarded([&] { jpeg_start_decompress(&info); });
+  const bool is_rgb = info.output_components == 3;  // then libjpeg writes where the pixels stay
   std::vector<std::uint8_t> line(std::size_t{info.output_width} * static_cast<std::size_t>(info.output_components));
-  JSAMPROW rows[] = {line.data()};
   for (int y = 0; y < decoded.image.height; ++y) {
+    JSAMPROW rows[] = {is_rgb ? decoded.image.row(y) : line.data()};
     reader.guarded([&] { jpeg_read_scanlines(&info, rows, 1); });
-    to_rgb(line.data(), info.output_components, decoded.image.width, decoded.image.row(y));
+    if (!is_rgb) to_rgb(line.data(), info.output_components, decoded.image.width, decoded.image.row(y));
   }
   reader.guarded([&] { jpeg_finish_decompress(&info); });
   return decoded;

@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <numbers>
 
-#include "framework/image/resample.h"
+#include "framework/image/resample_rgb.h"
 
 namespace atelier::image_detail {
 
@@ -68,6 +68,18 @@ Raster<std::uint8_t, Channels> resize_nearest(const Raster<std::uint8_t, Channel
   return out;
 }
 
+/// resample() with the passes of resample_rgb.h.
+template <typename MakeTaps>
+Image resize_rgb_avx2(const Image& in, Size size, const MakeTaps& make_taps, int threads) {
+  if (size == in.size()) return in;
+  const auto columns = [&](const Image& picture) {
+    return resample_columns_avx2(picture, size.height, make_taps(in.height, size.height), threads);
+  };
+  if (size.width == in.width) return columns(in);
+  Image wide = resample_rows_avx2(in, size.width, make_taps(in.width, size.width), threads);
+  return size.height == in.height ? wide : columns(wide);
+}
+
 }  // namespace
 
 double box_filter(double x) { return x > -0.5 && x <= 0.5 ? 1.0 : 0.0; }
@@ -102,6 +114,9 @@ Raster<std::uint8_t, Channels> resize_eight_bit(const Raster<std::uint8_t, Chann
   const auto make_taps = [&](int from, int to) {
     return to_fixed(antialias_taps<double>(from, to, filter.support, filter.function));
   };
+  if constexpr (Channels == 3) {
+    if (has_avx2()) return resize_rgb_avx2(in, size, make_taps, threads);
+  }
   return resample<FixedKernel>(in, size, make_taps, threads);
 }
 
