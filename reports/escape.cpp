@@ -97,6 +97,7 @@ const char* tex_symbol(char32_t code) {
                                                        {0x00B1, "$\\pm$"},
                                                        {0x00B5, "$\\mu$"},
                                                        {0x00B6, "\\P{}"},
+                                                       {0x00B7, "$\\cdot$"},
                                                        {0x00D7, "$\\times$"},
                                                        {0x0394, "$\\Delta$"},
                                                        {0x03B1, "$\\alpha$"},
@@ -115,6 +116,7 @@ const char* tex_symbol(char32_t code) {
                                                        {0x2190, "$\\leftarrow$"},
                                                        {0x2192, "$\\rightarrow$"},
                                                        {0x2212, "$-$"},
+                                                       {0x221A, "$\\surd$"},
                                                        {0x2248, "$\\approx$"},
                                                        {0x2264, "$\\leq$"},
                                                        {0x2265, "$\\geq$"}};

@@ -58,20 +58,43 @@ Source source_of(const Evaluation& evaluation, std::string metric) {
               ErrorKind::usage);
 }
 
-/// Rows (prompt, value), in the order of prompts.
-std::vector<Row> rows_of(Index& index, const std::string& key, const Source& source) {
-  if (source.kind == Source::Kind::set) {
-    return index.query(
-        "SELECT prompt, value FROM set_score WHERE key = ? AND name = ? AND (? = '' OR role = ?) ORDER BY "
-        "prompt",
-        {key, source.name, source.role, source.role});
+/// Scores of each prompt that has one, and how many pictures (or sets) have none.
+struct PromptedScores {
+  std::vector<PromptScores> prompts;
+  std::int64_t dropped = 0;
+};
+
+/// Rows (number, mean, sum of squares) of the values that `sql` gives by prompt.
+PromptedScores read_prompts(Index& index, const std::string& sql, const Row& parameters, std::int64_t expected) {
+  PromptedScores scores{.prompts = {}, .dropped = expected};
+  for (const auto& row : index.query(sql, parameters)) {
+    scores.dropped -= integer_of(row[0]);
+    if (integer_of(row[0]) == 0) continue;
+    scores.prompts.push_back({integer_of(row[0]), std::get<double>(row[1]), std::get<double>(row[2])});
   }
-  const std::string value = source.kind == Source::Kind::image ? "(SELECT avg(p.value) FROM pair_score p"
-                                                               : "(SELECT p.value FROM text_score p";
-  return index.query("SELECT s.prompt, " + value +
-                         " WHERE p.key = s.key AND p.encoder = ? AND p.prompt = s.prompt AND p.k = s.k)"
-                         " FROM scored_image s WHERE s.key = ? AND (? = '' OR s.role = ?) ORDER BY s.prompt, s.k",
-                     {source.name, key, source.role, source.role});
+  return scores;
+}
+
+PromptedScores scores_by_prompt(Index& index, const std::string& key, const Source& source) {
+  const auto count = [&](const std::string& sql, const Row& parameters) {
+    return integer_of(index.query(sql, parameters)[0][0]);
+  };
+  const std::string sums = "SELECT count(value), avg(value), total(value * value) FROM ";
+  if (source.kind == Source::Kind::set) {
+    const std::string chosen = " set_score WHERE key = ? AND name = ? AND (? = '' OR role = ?)";
+    const Row parameters{key, source.name, source.role, source.role};
+    return read_prompts(index, sums + chosen + " GROUP BY prompt ORDER BY prompt", parameters,
+                        count("SELECT count(*) FROM" + chosen, parameters));
+  }
+  const std::string values = source.kind == Source::Kind::image
+                                 ? "(SELECT prompt, avg(value) AS value FROM pair_score WHERE key = ? AND encoder = ? "
+                                   "GROUP BY prompt, k)"
+                                 : "(SELECT prompt, value FROM text_score WHERE key = ? AND encoder = ?)";
+  const std::string chosen = " WHERE ? = '' OR prompt IN (SELECT prompt FROM scored_image WHERE key = ? AND role = ?)";
+  return read_prompts(index, sums + values + chosen + " GROUP BY prompt ORDER BY prompt",
+                      {key, source.name, source.role, key, source.role},
+                      count("SELECT count(*) FROM scored_image WHERE key = ? AND (? = '' OR role = ?)",
+                            {key, source.role, source.role}));
 }
 
 std::optional<double> real_of(const Value& value) {
@@ -163,24 +186,11 @@ Column column_of(const StudyFacts& facts, const std::string& name) {
 }
 
 Score score_of(Index& index, const std::string& key, const Column& column) {
-  std::map<std::string, std::vector<double>> prompts;
-  Score score;
-  for (const auto& row : rows_of(index, key, source_of(*column.evaluation, column.metric))) {
-    if (const auto value = real_of(row[1])) {
-      prompts[text_of(row[0])].push_back(*value);
-    } else {
-      ++score.dropped;
-    }
-  }
+  const auto source = source_of(*column.evaluation, column.metric);
+  const auto scores = scores_by_prompt(index, key, source);
   std::vector<double> means;
-  std::vector<std::vector<double>> values;
-  for (auto& [prompt, list] : prompts) {
-    means.push_back(*mean_of(list));
-    values.push_back(std::move(list));
-  }
-  score.value = mean_of(means);
-  score.pictures = picture_variance(values);
-  return score;
+  for (const auto& prompt : scores.prompts) means.push_back(prompt.mean);
+  return {.value = mean_of(means), .dropped = scores.dropped, .pictures = picture_variance(scores.prompts)};
 }
 
 std::optional<double> training_fact(Index& index, const StudyFacts& facts, const RunFacts& run,
@@ -203,9 +213,9 @@ std::optional<double> reference_score(Index& index, const std::string& key, cons
                                       const std::string& which) {
   if (column.evaluation == nullptr) return {};
   const auto source = source_of(*column.evaluation, column.metric);
-  if (source.kind != Source::Kind::image) return {};
-  const auto rows =
-      index.query("SELECT value FROM anchor WHERE key = ? AND name = ?", {key, source.name + "_i_" + which});
+  if (source.kind == Source::Kind::set || (source.kind == Source::Kind::text && !source.role.empty())) return {};
+  const auto name = source.name + (source.kind == Source::Kind::text ? "_t" : "_i_" + which);
+  const auto rows = index.query("SELECT value FROM anchor WHERE key = ? AND name = ?", {key, name});
   return rows.empty() ? std::nullopt : real_of(rows[0][0]);
 }
 

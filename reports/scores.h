@@ -35,7 +35,8 @@ struct Score {
 /// final_loss (of the last).
 [[nodiscard]] std::optional<double> training_fact(Index& index, const StudyFacts& facts, const RunFacts& run,
                                                   const std::string& name);
-/// A concept's references against themselves, for columns of image scores: `which` is "distinct" or "all".
+/// A concept's references against themselves, for columns of image scores: `which` is "distinct" or "all"; against the
+/// texts of all prompts, for columns of text scores.
 [[nodiscard]] std::optional<double> reference_score(Index& index, const std::string& key, const Column& column,
                                                     const std::string& which);
 

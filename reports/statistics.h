@@ -17,7 +17,8 @@ struct Comparison {
   double p = 1.0;                      ///< sign flips: exact to 20 concepts, else as many draws as the bootstrap
   double p_holm = 1.0;                 ///< p, corrected over the table
   std::int64_t concepts = 0;
-  bool exact = true;  ///< whether p is of all sign patterns
+  bool exact = true;              ///< whether p is of all sign patterns
+  std::optional<double> se = {};  ///< of the difference
 };
 
 /// `differences`: at least one, by concept in byte order. The same numbers on every call: bootstrap and sign flips each

@@ -13,6 +13,7 @@
 #include "reports/scores.h"
 #include "reports/side_tables.h"
 #include "reports/table_rows.h"
+#include "reports/tradeoff_tables.h"
 
 namespace atelier::reports {
 namespace {
@@ -37,12 +38,13 @@ class CellReader {
     return cell;
   }
 
-  /// The references of every concept against themselves.
+  /// The references of every concept against themselves, and against the texts of all prompts.
   Cell references(const Column& column, const std::string& which) {
     Cell cell;
     std::map<std::string, std::vector<RunValue>> concepts;
-    if (column.evaluation == nullptr || (!column.metric.ends_with("_i") && column.metric != "reconstruction"))
-      return cell;
+    const bool shown = column.metric.ends_with("_i") || column.metric == "reconstruction" ||
+                       (column.metric.ends_with("_t") && which == "distinct");
+    if (column.evaluation == nullptr || !shown) return cell;
     for (const auto& run : facts_.runs) {
       auto& values = concepts[run.subject];
       const auto scoring = run.scores.find(column.evaluation->name);
@@ -51,7 +53,8 @@ class CellReader {
         values.push_back({*value, {}});
     }
     finish(concepts, cell);
-    return cell;
+    const bool of_text = !column.metric.ends_with("_i") && column.metric != "reconstruction";
+    return of_text && !cell.mean ? Cell{} : cell;  // scores of earlier versions do not tell
   }
 
  private:
@@ -204,6 +207,7 @@ void compare(Table& table, const std::string& name) {
     const TableRow* base = base_of(row, bases);
     if (base == nullptr) continue;
     any = true;
+    row.base = static_cast<std::size_t>(base - table.rows.data());
     for (std::size_t i = 0; i < row.cells.size(); ++i) {
       const auto pairs = differences(row.cells[i], base->cells[i]);
       if (pairs.size() < 2) continue;
@@ -256,8 +260,12 @@ Table make_table(Index& index, const std::string& manifest, const TableRequest& 
   table.margins = margins_of(columns, request.margins);
   if (!request.compare_to.empty()) compare(table, request.compare_to);
   if (auto side = variance_table(table)) table.sides.push_back(std::move(*side));
+  if (request.tradeoff) {
+    for (auto& side : tradeoff_tables(table)) table.sides.push_back(std::move(side));
+  }
   table.caption = caption_of(index, facts, columns, table);
   table.notes = notes_of(index, facts, columns, table);
+  for (const auto& published : request.published) add_published(published, columns, table);
   return table;
 }
 

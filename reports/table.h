@@ -9,6 +9,7 @@
 
 #include "framework/core/json.h"
 #include "framework/store/index.h"
+#include "reports/published.h"
 #include "reports/statistics.h"
 #include "reports/variance.h"
 
@@ -27,6 +28,9 @@ struct TableRequest {
   std::string compare_to = {};
   /// By column, or by score for all evaluations: a difference whose interval lies within it is called equivalent.
   std::map<std::string, double> margins = {};
+  std::vector<PublishedTable> published = {};
+  bool tradeoff =
+      false;           ///< adds a table of what identity and text come to together, for each evaluation that has both
   bool costs = false;  ///< adds the columns minutes, peak_memory, parameters and bytes
 };
 
@@ -50,9 +54,10 @@ struct Cell {
 
 struct TableRow {
   std::string label;
-  std::string kind;  ///< "method", "anchor" or "references"
+  std::string kind;  ///< "method", "anchor", "references" or "published"
   Json axes;         ///< what the row's runs have in common
   std::vector<Cell> cells;
+  std::optional<std::size_t> base = {};  ///< the row that its differences are from
 };
 
 /// A smaller table beside the main one.

@@ -58,12 +58,12 @@ std::optional<VarianceParts> variance_parts(std::span<const std::vector<RunValue
                        .pictures = pictures};
 }
 
-std::optional<double> picture_variance(std::span<const std::vector<double>> prompts) {
+std::optional<double> picture_variance(std::span<const PromptScores> prompts) {
   double sum = 0.0;
-  for (const auto& values : prompts) {
-    const auto error = standard_error(values);
-    if (!error) return {};
-    sum += square(*error);
+  for (const auto& scores : prompts) {
+    if (scores.pictures < 2) return {};
+    const auto n = static_cast<double>(scores.pictures);
+    sum += std::max(0.0, scores.squares - n * square(scores.mean)) / (n - 1.0) / n;
   }
   if (prompts.empty()) return {};
   return sum / square(static_cast<double>(prompts.size()));

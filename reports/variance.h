@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <vector>
@@ -25,7 +26,14 @@ struct VarianceParts {
 /// concept has two seeds and there are two concepts.
 [[nodiscard]] std::optional<VarianceParts> variance_parts(std::span<const std::vector<RunValue>> concepts);
 
-/// Variance of the mean over prompts of means over `values[prompt]` pictures: (1 / P²) Σ s²_p / K_p.
-[[nodiscard]] std::optional<double> picture_variance(std::span<const std::vector<double>> prompts);
+/// The scores of one prompt's pictures.
+struct PromptScores {
+  std::int64_t pictures = 0;         ///< that have a score
+  double mean = 0.0, squares = 0.0;  ///< of the scores; Σ score²
+};
+
+/// Variance of the mean over prompts of means over their pictures: (1 / P²) Σ s²_p / K_p, s² with n - 1. None where a
+/// prompt has fewer than two pictures.
+[[nodiscard]] std::optional<double> picture_variance(std::span<const PromptScores> prompts);
 
 }  // namespace atelier::reports

@@ -4,6 +4,7 @@
 
 #include "framework/cli/command.h"
 #include "framework/cli/execution.h"
+#include "framework/cli/resolution.h"
 #include "framework/cli/run_observer.h"
 #include "framework/cli/store_option.h"
 #include "framework/cli/study_file.h"
@@ -47,6 +48,7 @@ void print_plan(const Json& manifest, const std::optional<Store>& store, bool wi
     fmt::print("to take into the store: {} pictures of other programs\n", given["images"].dump());
   }
   fmt::print("on {}\n", placement_text(manifest.at("placement")));
+  for (const auto& line : resolution_lines(planned_resolution(manifest, store))) fmt::print("{}\n", line);
   for (const Json& run : manifest.at("runs")) {
     fmt::print("  {}  {:<32} {:<16} seed {}{}\n", run.at("id").get<std::string>(), run.at("label").get<std::string>(),
                run.at("concept").get<std::string>(), run.at("seed").is_null() ? "-" : run.at("seed").dump(),
@@ -60,11 +62,9 @@ void print_plan(const Json& manifest, const std::optional<Store>& store, bool wi
 }
 
 Json plan_json(const Json& manifest, const std::optional<Store>& store) {
-  Json out{{"study", manifest.at("study")},
-           {"counts", plan_counts(manifest, store ? &*store : nullptr)},
-           {"placement", manifest.at("placement")},
-           {"runs", manifest.at("runs")},
-           {"jobs", Json::array()}};
+  Json out{{"study", manifest.at("study")},         {"counts", plan_counts(manifest, store ? &*store : nullptr)},
+           {"placement", manifest.at("placement")}, {"detectable", planned_resolution(manifest, store)},
+           {"runs", manifest.at("runs")},           {"jobs", Json::array()}};
   for (const Json& job : manifest.at("jobs")) {
     Json keys = Json::array();
     for (const Json& output : job.at("outputs")) keys.push_back(output.at("key"));

@@ -5,6 +5,7 @@
 #include "framework/cli/command.h"
 #include "framework/cli/margins.h"
 #include "framework/cli/options.h"
+#include "framework/cli/published.h"
 #include "framework/cli/store_option.h"
 #include "framework/core/error.h"
 #include "framework/store/queries.h"
@@ -18,8 +19,8 @@ namespace {
 
 struct TableOptions {
   std::string study, store, as = "md", table, compare, by_concept;
-  std::vector<std::string> rows, columns, margins;
-  bool losses = false, standalone = false, costs = false;
+  std::vector<std::string> rows, columns, margins, published;
+  bool losses = false, standalone = false, costs = false, tradeoff = false;
 };
 
 /// The study's own table of that name, else its only one, with what the command line says instead.
@@ -31,6 +32,8 @@ reports::TableRequest request_of(Index& index, const std::string& manifest, cons
   if (!options.compare.empty()) request.compare_to = options.compare;
   if (!options.margins.empty()) request.margins = read_margins(options.margins);
   request.costs = options.costs;
+  request.tradeoff = options.tradeoff;
+  request.published = read_published(options.published);
   return request;
 }
 
@@ -101,6 +104,11 @@ void add_table(CLI::App& parent, Action& action) {
                   "SCORE=X: a difference whose interval lies within X is called equivalent; may be repeated")
       ->allow_extra_args(false)
       ->type_name("SCORE=X");
+  app->add_option("--published", options->published,
+                  "a paper's numbers beside ours: an id such as core_t1, or a file; may be repeated")
+      ->allow_extra_args(false)
+      ->type_name("ID|FILE.yaml");
+  app->add_flag("--tradeoff", options->tradeoff, "add what identity and text come to together");
   app->add_flag("--costs", options->costs, "add minutes of training, peak memory, trained parameters and bytes");
   app->add_option(
          "--by-concept", options->by_concept,

@@ -46,9 +46,9 @@ TEST_CASE("one seed of each concept, or one concept, has no components", "[repor
 }
 
 TEST_CASE("the pictures' part is of the mean over prompts of means", "[reports][variance]") {
-  const std::vector<std::vector<double>> prompts{{0.5, 0.6, 0.7}, {0.2, 0.4}};
+  const std::vector<PromptScores> prompts{{3, 0.6, 0.25 + 0.36 + 0.49}, {2, 0.3, 0.04 + 0.16}};
   CHECK(*picture_variance(prompts) == Approx(0.0033333333333333335).epsilon(1e-12));
-  CHECK_FALSE(picture_variance(std::vector<std::vector<double>>{{0.5, 0.6}, {0.2}}));
+  CHECK_FALSE(picture_variance(std::vector<PromptScores>{{2, 0.5, 0.5}, {1, 0.2, 0.04}}));
   CHECK_FALSE(picture_variance({}));
 }
 
