@@ -11,6 +11,8 @@
 namespace atelier::reports {
 namespace {
 
+constexpr double kLong = 10000.0;  // bytes and the like: no decimals
+
 enum class Better { neither, more, less };
 
 Better better_side(std::string_view column) {
@@ -59,8 +61,9 @@ void rank_column(const Table& table, std::size_t column, std::vector<std::vector
 }  // namespace
 
 std::string short_number(double value) {
-  const bool whole = value == std::floor(value) && std::abs(value) >= 10.0;
-  auto text = fmt::format("{:.{}f}", value, whole ? 0 : std::abs(value) >= 10.0 ? 1 : 4);
+  const double size = std::abs(value);
+  const bool whole = size >= kLong || (value == std::floor(value) && size >= 10.0);
+  auto text = fmt::format("{:.{}f}", value, whole ? 0 : size >= 10.0 ? 1 : 4);
   if (text.starts_with('-') && text.find_first_of("123456789") == std::string::npos) text.erase(0, 1);
   return text;
 }

@@ -7,7 +7,7 @@
 
 namespace atelier::reports {
 
-/// Scores with four decimals, numbers of other size (seconds, bytes) with at most one.
+/// Scores with four decimals, numbers of other size (seconds, bytes) with at most one, from 10,000 on with none.
 [[nodiscard]] std::string short_number(double value);
 /// † failed, ‡ divergent, § pictures without a score, ¶ ambiguous, ° stale.
 [[nodiscard]] std::string marks_of(const Cell& cell);

@@ -30,12 +30,16 @@ std::string scrolled(const std::string& label, const std::string& table) {
 
 std::string differences_table(const Table& table) {
   std::string html = "<table>\n<thead><tr><th scope=\"col\">row</th>";
-  for (const auto& column : table.columns) html += "<th scope=\"col\">Δ " + escape_html(column) + "</th>";
+  for (std::size_t i = 0; i < table.columns.size(); ++i) {
+    if (is_compared(table, i)) html += "<th scope=\"col\">Δ " + escape_html(table.columns[i]) + "</th>";
+  }
   html += "</tr></thead>\n<tbody>\n";
   for (const auto& row : table.rows) {
     if (row.kind != "method") continue;
     html += "<tr><th scope=\"row\">" + escape_html(row.label) + "</th>";
-    for (const auto& cell : row.cells) {
+    for (std::size_t i = 0; i < row.cells.size(); ++i) {
+      if (!is_compared(table, i)) continue;
+      const auto& cell = row.cells[i];
       html += "<td>" + escape_html(comparison_text(cell)) + "<sup>" + stars_of(cell) + "</sup>";
       if (cell.comparison) {
         html += fmt::format("<br><small>{} concepts, uncorrected p = {}</small>", cell.comparison->concepts,
@@ -78,6 +82,7 @@ class ReportWriter {
     for (const auto& name : names) {
       auto request = study_request(index_, manifest_, name);
       request.study = title();
+      request.tradeoff = true;
       tables_.emplace_back(name, make_table(index_, manifest_, request));
     }
   }
@@ -117,13 +122,14 @@ class ReportWriter {
     auto request = study_request(index_, manifest_, tables_.front().first);
     request.columns.clear();
     request.compare_to.clear();
+    request.margins.clear();
     const auto table = make_table(index_, manifest_, request);
     std::string html;
     for (const auto& tradeoff : tradeoffs_of(table.columns)) {
       const auto svg = tradeoff_svg(table, tradeoff);
       html += "<figure>\n" + svg + "<figcaption>" + escape_html(tradeoff.evaluation) +
               ": means over concepts; bars are one standard error. Filled: methods; hollow: the base model without the "
-              "concept or with its class word; dashed: the photos against each other, which have no text "
+              "concept or with its class word; dashed: the photos against each other, where they have no text "
               "score.</figcaption>\n</figure>\n";
       report_.figures[tradeoff.evaluation] = svg;
     }

@@ -199,6 +199,9 @@ std::vector<double> differences(const Cell& cell, const Cell& base) {
   return all;
 }
 
+/// Of an evaluation; what a training cost needs no test, and would weaken the others' correction.
+bool is_score(const std::string& column) { return column.find('.') != std::string::npos; }
+
 void compare(Table& table, const std::string& name) {
   const Bases bases = bases_of(table, name);
   std::vector<Comparison*> made;
@@ -209,6 +212,7 @@ void compare(Table& table, const std::string& name) {
     any = true;
     row.base = static_cast<std::size_t>(base - table.rows.data());
     for (std::size_t i = 0; i < row.cells.size(); ++i) {
+      if (!is_score(table.columns[i])) continue;
       const auto pairs = differences(row.cells[i], base->cells[i]);
       if (pairs.size() < 2) continue;
       row.cells[i].comparison = compare_paired(pairs);
@@ -241,6 +245,10 @@ void add_references(CellReader& reader, const std::vector<Column>& columns, Tabl
 }
 
 }  // namespace
+
+bool is_compared(const Table& table, std::size_t column) {
+  return !table.compare_to.empty() && is_score(table.columns[column]);
+}
 
 Table make_table(Index& index, const std::string& manifest, const TableRequest& request) {
   const StudyFacts facts = read_facts(index, manifest);

@@ -77,6 +77,9 @@ struct Table {
   std::vector<std::string> caption, notes;  ///< sentences; notes explain the marks
 };
 
+/// Whether rows are compared in the column: scores of an evaluation, but not what a training cost.
+[[nodiscard]] bool is_compared(const Table& table, std::size_t column);
+
 /// Reads everything from the index. Throws Error (usage) for a manifest, axis, column or row that is not there.
 [[nodiscard]] Table make_table(Index& index, const std::string& manifest, const TableRequest& request);
 

@@ -26,9 +26,9 @@ std::string markdown_row(const std::vector<std::string>& cells) {
 
 std::vector<std::string> headings(const Table& table) {
   std::vector<std::string> cells = {"row"};
-  for (const auto& column : table.columns) {
-    cells.push_back(one_line_markdown(column));
-    if (!table.compare_to.empty()) cells.push_back("Δ " + cells.back());
+  for (std::size_t i = 0; i < table.columns.size(); ++i) {
+    cells.push_back(one_line_markdown(table.columns[i]));
+    if (is_compared(table, i)) cells.push_back("Δ " + cells.back());
   }
   return cells;
 }
@@ -134,7 +134,7 @@ std::string to_markdown(const Table& table) {
     std::vector<std::string> cells = {one_line_markdown(row.label)};
     for (std::size_t j = 0; j < row.cells.size(); ++j) {
       cells.push_back(cell_text(row.cells[j], ranks[i][j]));
-      if (!table.compare_to.empty()) cells.push_back(comparison_text(row.cells[j]));
+      if (is_compared(table, j)) cells.push_back(comparison_text(row.cells[j]));
     }
     text += markdown_row(cells);
   }
@@ -146,20 +146,20 @@ std::string to_markdown(const Table& table) {
 }
 
 std::string to_csv(const Table& table) {
-  const bool compared = !table.compare_to.empty();
   std::vector<std::string> heads = {"row", "kind"};
-  for (const auto& column : table.columns) {
+  for (std::size_t i = 0; i < table.columns.size(); ++i) {
+    const auto& column = table.columns[i];
     for (const char* suffix :
          {"", ".se", ".n", ".of", ".runs", ".runs_of", ".marks", ".var_concepts", ".var_seeds", ".var_pictures"})
       heads.push_back(column + suffix);
-    if (!compared) continue;
+    if (!is_compared(table, i)) continue;
     for (const char* suffix : {".diff", ".ci_low", ".ci_high", ".p", ".p_holm", ".equivalent"})
       heads.push_back(column + suffix);
   }
   std::string text = csv_line(heads);
   for (const auto& row : table.rows) {
     std::vector<std::string> fields = {row.label, row.kind};
-    for (const auto& cell : row.cells) add_csv(cell, compared, fields);
+    for (std::size_t i = 0; i < row.cells.size(); ++i) add_csv(row.cells[i], is_compared(table, i), fields);
     text += csv_line(fields);
   }
   return text;

@@ -100,6 +100,17 @@ std::string dominance_text(const Table& table, const Axes& axes, const TableRow&
   return differences.size() < 2 ? kNothing : short_number(dominance(differences));
 }
 
+/// The scores over all prompts, where the table has them: only these have both ends of the scale.
+Tradeoff over_all_prompts(const Table& table, const Tradeoff& names) {
+  Tradeoff found{names.evaluation, "", ""};
+  for (const auto& column : table.columns) {
+    if (column.substr(0, column.rfind('.')) != names.evaluation) continue;
+    if (column.ends_with("_i") && found.identity.empty()) found.identity = column;
+    if (column.ends_with("_t") && found.text.empty()) found.text = column;
+  }
+  return found.identity.empty() || found.text.empty() ? names : found;
+}
+
 std::string hypervolume_text(const Axes& axes, const std::vector<const TableRow*>& rows) {
   const auto worst = axes.worst();
   std::vector<TradeoffPoint> points;
@@ -111,9 +122,11 @@ std::string hypervolume_text(const Axes& axes, const std::vector<const TableRow*
 
 SideTable points_table(const Table& table, const Tradeoff& names) {
   const Axes axes(table, names);
-  SideTable side{.title = fmt::format("{}: {} and {} together. Hypervolume: the area that a method's rows dominate, "
-                                      "from the identity of prompt only and the text of image only on.",
-                                      names.evaluation, names.identity, names.text),
+  const auto all = over_all_prompts(table, names);
+  const Axes all_axes(table, all);
+  SideTable side{.title = fmt::format("{}: {} and {} together. Hypervolume: the area of {} and {} that a method's rows "
+                                      "dominate, from the identity of prompt only and the text of image only on.",
+                                      names.evaluation, names.identity, names.text, all.identity, all.text),
                  .heads = {"row", "√(identity · text)", "hypervolume"},
                  .rows = {}};
   if (!table.compare_to.empty()) {
@@ -122,7 +135,7 @@ SideTable points_table(const Table& table, const Tradeoff& names) {
     side.heads.emplace_back("above in both");
   }
   for (const auto& rows : methods_of(table)) {
-    const auto area = hypervolume_text(axes, rows);
+    const auto area = hypervolume_text(all_axes, rows);
     for (const auto* row : rows) {
       auto& cells = side.rows.emplace_back();
       cells = {row->label, together_text(axes.by_concept(*row)), area};

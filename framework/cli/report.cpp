@@ -13,6 +13,7 @@
 #include "framework/plan/data_folder.h"
 #include "framework/store/queries.h"
 #include "reports/report.h"
+#include "reports/svg_pdf.h"
 
 namespace atelier::cli {
 namespace {
@@ -33,17 +34,17 @@ std::string data_licences() {
   }
 }
 
-/// report-tradeoff.svg; with several evaluations report-tradeoff-<name>.svg.
+/// report-tradeoff.svg and .pdf; with several evaluations report-tradeoff-<name>.svg and .pdf.
 void write_figures(const std::map<std::string, std::string>& figures, const fs::path& folder) {
   fs::create_directories(folder);
   std::set<std::string> all;
   for (const auto& [name, svg] : figures) all.insert(name);
   const auto names = safe_names(all);
   for (const auto& [name, svg] : figures) {
-    const auto file =
-        folder / (figures.size() == 1 ? "report-tradeoff.svg" : "report-tradeoff-" + names.at(name) + ".svg");
-    write_file_atomically(file, svg);
-    fmt::print("{}\n", file.string());
+    const auto file = folder / (figures.size() == 1 ? "report-tradeoff" : "report-tradeoff-" + names.at(name));
+    write_file_atomically(file.string() + ".svg", svg);
+    write_file_atomically(file.string() + ".pdf", reports::svg_to_pdf(svg));
+    fmt::print("{0}.svg\n{0}.pdf\n", file.string());
   }
 }
 
@@ -70,7 +71,7 @@ void add_report(CLI::App& parent, Action& action) {
   const auto options = std::make_shared<ReportCommand>();
   app->add_option("study", options->study, "the study's name")->required()->type_name("STUDY");
   app->add_option("--out", options->out, "page to write; it needs no other file")->required()->type_name("FILE");
-  app->add_option("--figures", options->figures, "folder for the plots as SVG files")->type_name("DIR");
+  app->add_option("--figures", options->figures, "folder for the plots as SVG and PDF files")->type_name("DIR");
   whole_number(
       app->add_option("--prompts", options->prompts, "most prompts in the grids of pictures")->capture_default_str(), 1,
       1000);

@@ -9,6 +9,7 @@
 #include "reports/gallery.h"
 #include "reports/loss_curves.h"
 #include "reports/svg.h"
+#include "reports/svg_pdf.h"
 #include "reports/tradeoff.h"
 #include "tests/reports/study_in_store.h"
 
@@ -156,6 +157,24 @@ TEST_CASE("a trade-off takes the derived scores, else the first of each kind", "
   CHECK(found[0].text == "a.editability");
   CHECK(found[1].identity == "b.dino_i");
   CHECK(found[1].text == "b.clip_t");
+}
+
+TEST_CASE("a figure as PDF has its letters and lines, and a table of where its objects are", "[reports][page]") {
+  const WholeStudy study("a (b) \\ <c> →");
+  const auto svg = study.report().figures.at("ti_code");
+  const auto pdf = svg_to_pdf(svg);
+  CHECK(pdf == svg_to_pdf(svg));
+  CHECK_THAT(pdf, Catch::StartsWith("%PDF-1.4\n") && Catch::EndsWith("%%EOF\n") && Contains("/MediaBox [0 0 460.00 "));
+  CHECK_THAT(pdf, Contains("(a \\(b\\) \\\\ <c> ) Tj") && Contains("/F2 12.0 Tf (\\256) Tj"));
+  CHECK_THAT(pdf, Contains("0 -1 -1 0 12.00 "));  // the upright label
+  const auto start = std::stoul(pdf.substr(pdf.rfind("startxref") + 10));
+  CHECK(pdf.compare(start, 9, "xref\n0 7\n") == 0);
+  for (std::size_t i = 1; i < 7; ++i) {
+    const auto place = std::stoul(pdf.substr(start + 9 + 20 * i, 10));
+    CHECK(pdf.compare(place, 7, fmt::format("{} 0 obj", i)) == 0);
+  }
+  CHECK_THROWS_WITH(svg_to_pdf("<svg></svg>"), Contains("no view box"));
+  CHECK_THROWS_WITH(svg_to_pdf("<svg width=\"9\" height=\"9\"><path d=\"M0 0C1 2\"/></svg>"), Contains("C1 2"));
 }
 
 TEST_CASE("axes have round ticks inside them", "[reports][page]") {

@@ -93,6 +93,7 @@ TEST_CASE("identity and text together, as tables beside", "[reports][tradeoff]")
   const auto& points = table.sides[0];
   CHECK(points.heads == std::vector<std::string>{"row", "√(identity · text)", "hypervolume", "above in both"});
   // dco at 200: cat √(0.85 · 0.5) = 0.65192, dog √(0.87 · 0.52) = 0.67261.
+  CHECK_THAT(points.title, Contains("the area of ti_code.clip_i and ti_code.clip_t"));
   // From (0.1, 0.25) on: (0.51 - 0.1) (0.86 - 0.25), the other point lies below; of ti (0.21 - 0.1) (0.56 - 0.25).
   CHECK(points.rows[0] == std::vector<std::string>{"ti", "0.3429 ± 0.0112", "0.0341", "–"});
   CHECK(points.rows[2] == std::vector<std::string>{"dco @ step 200", "0.6623 ± 0.0103", "0.2501", "1.0000"});
@@ -102,6 +103,19 @@ TEST_CASE("identity and text together, as tables beside", "[reports][tradeoff]")
   CHECK_THAT(sweep.rows[0][1], Catch::StartsWith("0.7100 [") && Contains("(2 of 2)"));
   CHECK_THAT(to_markdown(table), Contains("| ti | 0.3429 ± 0.0112 | 0.0341 | – |"));
   CHECK_THAT(to_tex(table), Contains("$\\surd$(identity $\\cdot$ text)"));
+}
+
+TEST_CASE("what a training cost is not compared, and changes no corrected p", "[reports][tradeoff]") {
+  TwoMethods study;
+  TableRequest request{.columns = {"ti_code.clip_i", "ti_code.clip_t"}, .compare_to = "ti"};
+  const auto bare = study.table(request);
+  request.costs = true;
+  const auto table = study.table(request);
+  REQUIRE(table.rows[1].cells.size() == 6);
+  CHECK(table.rows[1].cells[0].comparison->p_holm == bare.rows[1].cells[0].comparison->p_holm);
+  CHECK_FALSE(table.rows[1].cells[2].comparison);
+  CHECK_THAT(to_markdown(table), Contains("Δ ti_code.clip_t | minutes | peak_memory |"));
+  CHECK_THAT(to_csv(table), Contains("ti_code.clip_t.p_holm") && !Contains("minutes.p_holm"));
 }
 
 TEST_CASE("published numbers stand in a column of their protocol, and are not ranked", "[reports][published]") {
