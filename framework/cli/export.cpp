@@ -57,6 +57,9 @@ std::map<std::string, fs::path> folders_of(const std::vector<RunInfo>& runs) {
 /// Sampled here, or another program's.
 bool has_pictures(const ArtifactInfo& artifact) { return artifact.kind == "sample" || artifact.kind == "given"; }
 
+/// Trained, or merged from two that were.
+bool is_artifact(const ArtifactInfo& artifact) { return artifact.kind == "train" || artifact.kind == "merge"; }
+
 /// The folder of each set of a run's pictures, by key: the prompt's name. Where evaluations want pictures of one prompt
 /// otherwise (another size or number), theirs stand behind it.
 std::map<std::string, std::string> prompt_folders(const std::vector<ArtifactInfo>& artifacts) {
@@ -90,7 +93,7 @@ class Exporter {
         ++missing_;
       } else if (has_pictures(artifact) && options_.images) {
         write_images(fs::path(options_.out) / folder / prompts.at(artifact.key), artifact);
-      } else if (artifact.kind == "train" && options_.artifacts) {
+      } else if (is_artifact(artifact) && options_.artifacts) {
         write_artifact(fs::path(options_.out) / folder, artifact);
       }
     }
@@ -139,9 +142,9 @@ Json author_items(const Store& store, Index& index, const std::string& manifest,
   Json items = Json::array();
   for (const RunInfo& run : runs_of(index, manifest)) {
     const auto artifacts = artifacts_of(index, manifest, run.run);
-    const auto trained = [](const ArtifactInfo& each) { return each.kind == "train" && each.own; };
-    const auto last = std::ranges::find_if(artifacts.rbegin(), artifacts.rend(), trained);  // holds the earlier stages'
-    if (last == artifacts.rend()) continue;                                                 // an anchor
+    const auto own = [](const ArtifactInfo& each) { return is_artifact(each) && each.own; };
+    const auto last = std::ranges::find_if(artifacts.rbegin(), artifacts.rend(), own);  // holds the earlier stages'
+    if (last == artifacts.rend()) continue;                                             // an anchor
     if (last->object.empty()) {
       ++missing;
       continue;

@@ -51,6 +51,16 @@ struct StudySampler {
   Json settings = Json::object();
 };
 
+/// A subject's and a style's LoRA as one: "my subject in my style" (Lee et al. 2024, arXiv:2402.12004).
+struct StudyMerge {
+  std::string subject, style;  ///< labels of the methods that train them
+  double subject_weight = 1, style_weight = 1;
+  std::string as = "concat";                          ///< concat or svd
+  std::optional<std::int64_t> rank;                   ///< of each layer, with svd
+  std::string phrase = "{subject} in {style} style";  ///< what `{}` of a prompt becomes: the parts' phrases in it
+  SourcePosition at, subject_at, style_at;
+};
+
 struct StudyMethod {
   std::string label;
   std::string method;                ///< the plugin's
@@ -58,7 +68,9 @@ struct StudyMethod {
   std::string base, preset;          ///< preset "": the first
   Json options = Json::object();     ///< chosen ones, flat
   std::map<std::string, SourcePosition> option_places;
-  std::string images;  ///< template of somebody else's pictures: "out/{concept}/{prompt}/{k}.png"
+  std::string images;                 ///< template of somebody else's pictures: "out/{concept}/{prompt}/{k}.png"
+  std::optional<StudyMerge> merge;    ///< nothing is trained; method, spec and base are those of its subject
+  std::vector<std::string> concepts;  ///< that it trains on; empty: all of the study
   std::optional<StudySampler> sampler;
   SourcePosition at, base_at, preset_at;
 };
@@ -150,6 +162,7 @@ struct Cell {
   Json chosen = Json::object();    ///< method's options and the sweep's, flat
   Json options = Json::object();   ///< resolved: default, preset, chosen
   Json assigned = Json::object();  ///< what the sweep set: the run's place among its siblings
+  std::vector<Cell> parts;         ///< of a merged method: the subject's cell and the style's; else none
 };
 
 /// Reads and checks a study. Throws one Error (usage) with every fault of the file, each with its line and column (see
@@ -160,8 +173,9 @@ struct Cell {
 /// The same for a tree that somebody built: faults name the places of its nodes.
 [[nodiscard]] Study read_study(const YamlNode& root, const std::string& path, const Known& known);
 
-/// Every cell, in order of methods, concepts, seeds and sweep items. Throws Error (usage) with every fault: unknown
-/// options, values they cannot have, options without effect, keys assigned twice, duplicates, an empty sweep.
+/// Every cell, in order of methods, concepts, seeds and sweep items; those of merged methods last. Throws Error (usage)
+/// with every fault: unknown options, values they cannot have, options without effect, keys assigned twice, duplicates,
+/// an empty sweep.
 [[nodiscard]] std::vector<Cell> expand(const Study& study);
 
 /// The study with every default filled in, as a value; pretty_json of it is a study again (JSON is YAML) that expands

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "framework/config/path_template.h"
+#include "framework/config/study_merge.h"
 #include "framework/config/study_parts.h"
 #include "framework/core/text.h"
 
@@ -31,6 +32,7 @@ class Expansion {
     finish();
     std::vector<Cell> cells;
     for (auto& draft : drafts_) cells.push_back(std::move(draft.cell));
+    if (faults_.empty()) add_merged_cells(study_, cells, faults_);
     return cells;
   }
 
@@ -44,9 +46,15 @@ class Expansion {
     }
   }
 
+  static bool has_concept(const StudyMethod& method, const std::string& name) {
+    return method.concepts.empty() || std::ranges::count(method.concepts, name) > 0;
+  }
+
   void start() {
     for (const auto& method : study_.methods) {
+      if (method.merge) continue;
       for (const auto& subject : study_.concepts) {
+        if (!has_concept(method, subject.name)) continue;
         for (const auto seed : study_.seeds) {
           drafts_.push_back(make(method, subject.name, seed));
           if (!has_seed(method)) break;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "framework/config/path_template.h"
+#include "framework/config/study_merge.h"
 #include "framework/config/study_parts.h"
 #include "framework/core/text.h"
 
@@ -10,14 +11,15 @@ namespace atelier {
 namespace {
 
 const std::vector<std::string>& method_keys() {
-  static const std::vector<std::string> keys = {"method", "base", "preset", "options", "images", "sampler"};
+  static const std::vector<std::string> keys = {"method", "base",  "preset",   "options",
+                                                "images", "merge", "concepts", "sampler"};
   return keys;
 }
 
 class MethodReader {
  public:
-  MethodReader(const YamlEntry& entry, const Known& known, Faults& faults)
-      : node_(entry.value), path_("methods." + entry.key), known_(known), faults_(faults) {
+  MethodReader(const YamlEntry& entry, const Known& known, const Study& study, Faults& faults)
+      : node_(entry.value), path_("methods." + entry.key), known_(known), study_(study), faults_(faults) {
     made_.label = entry.key;
     made_.at = entry.at;
     made_.preset_at = entry.at;
@@ -25,7 +27,12 @@ class MethodReader {
 
   StudyMethod read() {
     if (node_.kind != YamlNode::Kind::map) {
-      faults_.add(node_.at, path_ + ": " + describe(node_), "a mapping with base, or with images");
+      faults_.add(node_.at, path_ + ": " + describe(node_), "a mapping with base, with images or with merge");
+      return made_;
+    }
+    if (const auto* merge = node_.find("merge")) {
+      made_.merge = read_merge(merge->value, path_ + ".merge", faults_);
+      for (const auto& entry : node_.entries) read_beside_merge(entry);
       return made_;
     }
     if (const auto* images = node_.find("images")) {
@@ -60,6 +67,33 @@ class MethodReader {
     }
   }
 
+  void read_beside_merge(const YamlEntry& entry) {
+    if (entry.key == "merge") return;
+    if (entry.key == "sampler") {
+      made_.sampler = read_sampler(entry.value, path_ + ".sampler", known_, faults_);
+      return;
+    }
+    faults_.add(entry.at, fmt::format("{}: {} beside merge", path_, entry.key), "merge alone, or with a sampler",
+                "nothing is trained for a merge: options and concepts belong to its two methods");
+  }
+
+  void read_concepts(const YamlNode& node) {
+    std::vector<std::string> known;
+    for (const auto& each : study_.concepts) known.push_back(each.name);
+    const auto path = path_ + ".concepts";
+    if (node.kind == YamlNode::Kind::list && node.items.empty()) {
+      faults_.add(node.at, path + ": an empty list", "names of concepts", "without it the method has them all");
+    }
+    for (const auto& name : yaml_texts(node, path, faults_)) {
+      const auto item = std::ranges::find(node.items, name, &YamlNode::text);
+      if (std::ranges::count(known, name) > 0) {
+        made_.concepts.push_back(name);
+      } else if (!known.empty()) {  // without any, the study's own are wrong
+        add_unknown(item == node.items.end() ? node.at : item->at, path + ": no concept", name, known, faults_);
+      }
+    }
+  }
+
   void read_plugin() {
     const auto* node = get("method");
     made_.method = node == nullptr ? made_.label : yaml_text(*node, path_ + ".method", faults_).value_or("");
@@ -91,6 +125,8 @@ class MethodReader {
                   "nothing is trained or sampled for somebody else's pictures");
     } else if (key == "preset") {
       read_preset(entry.value);
+    } else if (key == "concepts") {
+      read_concepts(entry.value);
     } else if (key == "options") {
       read_options(entry.value);
     } else {
@@ -164,6 +200,7 @@ class MethodReader {
   const YamlNode& node_;
   std::string path_;
   const Known& known_;
+  const Study& study_;  // its concepts are read
   Faults& faults_;
 };
 
@@ -179,8 +216,9 @@ void read_methods(const YamlNode& node, const Known& known, Study& study, Faults
     if (entry.key.find_first_of(" /,:{}") != std::string::npos) {
       faults.add(entry.at, fmt::format("methods: the label \"{}\"", entry.key), "letters, digits, _, - and .");
     }
-    study.methods.push_back(MethodReader(entry, known, faults).read());
+    study.methods.push_back(MethodReader(entry, known, study, faults).read());
   }
+  check_merges(study, faults);
 }
 
 const StudyMethod* find_method(const Study& study, std::string_view label) {

@@ -43,12 +43,28 @@ class Resolver {
 
   Json one(const StudyMethod& method) const {
     if (!method.images.empty()) return {{"images", method.images}};
+    if (method.merge) return merged(method);
     Json out = {{"method", method.method}, {"base", method.base}};
+    if (!method.concepts.empty()) out["concepts"] = method.concepts;
     const auto swept = swept_.find(method.label);
     const bool fixed_preset = swept == swept_.end() || !swept->second.contains("preset");
     const auto* preset = find_preset(*method.spec, method.preset);
     if (fixed_preset && preset != nullptr) out["preset"] = preset->name;
     out["options"] = options(method);
+    const auto& given = study_.tree.at("methods").at(method.label);
+    if (given.contains("sampler")) out["sampler"] = given.at("sampler");
+    return out;
+  }
+
+  Json merged(const StudyMethod& method) const {
+    const auto& merge = *method.merge;
+    Json out{{"merge",
+              {{"subject", merge.subject},
+               {"style", merge.style},
+               {"weights", {merge.subject_weight, merge.style_weight}},
+               {"as", merge.as},
+               {"phrase", merge.phrase}}}};
+    if (merge.rank) out["merge"]["rank"] = *merge.rank;
     const auto& given = study_.tree.at("methods").at(method.label);
     if (given.contains("sampler")) out["sampler"] = given.at("sampler");
     return out;

@@ -142,11 +142,23 @@ class TableReader {
     std::vector<std::string> known = {"method", "concept", "seed", "preset", "base", "checkpoint"};
     for (const auto& axis : sampling_axes()) known.push_back(axis);
     for (const auto& method : study_.methods) {
+      if (method.merge) add_axes(*method.merge, known);
       if (method.spec == nullptr) continue;
       const auto options = option_names(*method.spec);
       known.insert(known.end(), options.begin(), options.end());
     }
     return known;
+  }
+
+  /// What tells merged runs of one subject apart: the style, and what the sweep sets of the two methods.
+  void add_axes(const StudyMerge& merge, std::vector<std::string>& known) const {
+    known.emplace_back("style");
+    for (const auto& label : {merge.subject, merge.style}) {
+      const auto* part = find_method(study_, label);
+      if (part == nullptr || part->spec == nullptr) continue;
+      for (const auto& option : option_names(*part->spec)) known.push_back(label + "." + option);
+      known.push_back(label + ".preset");
+    }
   }
 
   /// What a sampler gives several values of, so that rows differ in it.
@@ -297,7 +309,7 @@ void read_checkpoints(const YamlNode& node, Study& study, Faults& faults) {
   if (node.kind != YamlNode::Kind::map) {
     std::vector<std::string> trained;
     for (const auto& method : study.methods) {
-      if (method.images.empty()) trained.push_back(method.label);
+      if (method.images.empty() && !method.merge) trained.push_back(method.label);
     }
     return read_steps(node, "checkpoints", trained, study, faults);
   }
@@ -305,8 +317,9 @@ void read_checkpoints(const YamlNode& node, Study& study, Faults& faults) {
     const auto* method = find_method(study, entry.key);
     if (method == nullptr) {
       add_unknown(entry.at, "checkpoints: no method", entry.key, method_labels(study), faults);
-    } else if (!method->images.empty()) {
-      faults.add(entry.at, fmt::format("checkpoints: {} is not trained here", entry.key), "a trained method");
+    } else if (!method->images.empty() || method->merge) {
+      faults.add(entry.at, fmt::format("checkpoints: {} is not trained here", entry.key), "a trained method",
+                 method->merge ? "a merge takes the last step of both its methods" : "");
     } else {
       read_steps(entry.value, "checkpoints." + entry.key, {entry.key}, study, faults);
     }

@@ -133,6 +133,13 @@ class SweepReader {
       for (const auto& each : study_.concepts) known.push_back(each.name);
     }
     const auto text = value.value.is_string() ? value.value.get<std::string>() : value.value.dump();
+    const auto* method = key == "method" ? find_method(study_, text) : nullptr;
+    if (method != nullptr && method->merge) {
+      faults_.add(
+          value.at, fmt::format("{}: {} is a merge, which a sweep does not reach", path, text),
+          "a method that is trained here",
+          fmt::format("sweep {} or {}; another weight is another merge", method->merge->subject, method->merge->style));
+    }
     if (known.empty() || std::ranges::count(known, text) > 0) return;
     add_unknown(value.at, fmt::format("{}: no {}", path, key), text, known, faults_);
   }

@@ -10,6 +10,7 @@
 #include "framework/files/pickle_reader.h"
 #include "framework/formats/cloneofsimo.h"
 #include "framework/formats/lora_parts.h"
+#include "framework/formats/trained_artifact.h"
 
 namespace atelier {
 namespace {
@@ -168,6 +169,7 @@ void refuse_other_method(const std::string& where, const std::string& method) {
 }
 
 bool has_embeddings(const TensorFile& file) {
+  if (is_trained_artifact(file)) return holds_artifact_tokens(file);
   if (has_marked_tokens(file)) return true;
   if (!other_method(file).empty() || !lora_dialect(file).empty()) return false;
   return is_token_dictionary(file) ||
@@ -176,6 +178,7 @@ bool has_embeddings(const TensorFile& file) {
 
 std::vector<EmbeddingFile> read_embeddings(const TensorFile& file, const std::string& placeholder) {
   if (const auto method = other_method(file); !method.empty()) refuse_other_method(file.path, method);
+  if (is_trained_artifact(file)) return artifact_tokens(file);
   if (has_marked_tokens(file)) return read_tokens(file, true);
   for (const auto& names : kTowers) {
     if (holds_tower(file, names)) return {read_towers(file, names, placeholder)};

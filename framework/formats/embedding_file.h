@@ -16,7 +16,7 @@ struct EmbeddingFile {
   std::string token;                         ///< "" when the file does not say it and the user has to
   bool token_is_stem = false;                ///< the token is only the name of the file
   std::map<std::string, TensorView> towers;  ///< [n, D] for "text_encoder", "text_encoder_2"
-  std::string form;                          ///< "diffusers", "A1111", "original", "two towers", "bare", "cloneofsimo"
+  std::string form;  ///< "diffusers", "A1111", "original", "two towers", "bare", "cloneofsimo", "artifact"
 };
 
 /// Whether these tensors are learned tokens and nothing else, or a cloneofsimo file that holds some.

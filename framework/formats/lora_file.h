@@ -24,8 +24,8 @@ struct LoraEntry {
 
 /// A LoRA in the model's own names, whatever the file called them (formats.md 10).
 struct LoraFile {
-  std::vector<LoraEntry> entries;    ///< sorted by module, each module once
-  std::string dialect;               ///< "peft", "diffusers", "diffusers 2023", "kohya", "kohya sgm", "cloneofsimo"
+  std::vector<LoraEntry> entries;  ///< sorted by module, each module once
+  std::string dialect;  ///< "peft", "diffusers", "diffusers 2023", "kohya", "kohya sgm", "cloneofsimo", "artifact"
   std::vector<std::string> ignored;  ///< keys that the dialect's own reader drops too
 };
 

@@ -7,6 +7,7 @@
 #include "framework/formats/kohya_names.h"
 #include "framework/formats/lora_diffusers.h"
 #include "framework/formats/lora_parts.h"
+#include "framework/formats/trained_artifact.h"
 
 namespace atelier {
 namespace {
@@ -42,6 +43,9 @@ LoraFile read_kohya(const TensorFile& file, const ModuleNames& target) {
 }  // namespace
 
 std::string lora_dialect(const TensorFile& file) {
+  if (is_trained_artifact(file)) {
+    return any_key(file, [](const std::string& key) { return contains(key, ".lora_A."); }) ? "artifact" : "";
+  }
   if (any_key(file, is_kohya_key)) {
     const bool sgm = any_key(file, is_sgm_name) && !any_key(file, is_diffusers_block_name);
     return sgm ? "kohya sgm" : "kohya";
@@ -63,6 +67,11 @@ LoraFile read_lora(const TensorFile& file, const ModuleNames& target) {
     throw Error({.where = file.path,
                  .found = fmt::format("{} tensors without a LoRA among them", file.tensors.size()),
                  .expected = "a LoRA of diffusers, PEFT, kohya or cloneofsimo"});
+  }
+  if (dialect == "artifact") {
+    auto lora = read_diffusers_lora(artifact_updates(file), target);
+    lora.dialect = dialect;
+    return lora;
   }
   refuse_other_adapters(file);
   if (dialect.starts_with("kohya")) return read_kohya(file, target);

@@ -77,6 +77,20 @@ Json train_description(const TrainIngredients& in, std::int64_t step) {
   return description;
 }
 
+Json merge_description(const MergeIngredients& in) {
+  return {{"kind", "merge"},
+          {"framework", kFrameworkNumerics},
+          {"subject", in.subject},
+          {"style", in.style},
+          {"weights", {in.subject_weight, in.style_weight}},
+          {"as", in.as},
+          {"rank", in.rank ? Json(*in.rank) : Json()}};
+}
+
+std::string merged_phrase(const std::string& phrase, const std::string& subject, const std::string& style) {
+  return replaced(replaced(phrase, "{style}", style), "{subject}", subject);
+}
+
 Json sample_description(const SampleIngredients& in, const SamplePrompt& prompt) {
   return {{"kind", "sample"},
           {"framework", kFrameworkNumerics},

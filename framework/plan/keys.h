@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,18 @@ struct TrainIngredients {
 };
 /// The canonical description that key_of() hashes.
 [[nodiscard]] Json train_description(const TrainIngredients& ingredients, std::int64_t step);
+
+/// A subject's and a style's LoRA as one.
+struct MergeIngredients {
+  std::string subject, style;  ///< keys of the artifacts
+  double subject_weight = 1, style_weight = 1;
+  std::string as;                    ///< concat or svd
+  std::optional<std::int64_t> rank;  ///< with svd
+};
+[[nodiscard]] Json merge_description(const MergeIngredients& ingredients);
+/// `{subject}` and `{style}` of a merge's phrase replaced.
+[[nodiscard]] std::string merged_phrase(const std::string& phrase, const std::string& subject,
+                                        const std::string& style);
 
 struct SampleIngredients {
   std::string method;

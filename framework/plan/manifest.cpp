@@ -70,6 +70,7 @@ Json plan_counts(const Json& manifest, const Store* store) {
               {"generate", {{"jobs", 0}, {"images", 0}}},
               {"sample", {{"jobs", 0}, {"images", 0}}},
               {"given", {{"jobs", 0}, {"images", 0}}},
+              {"merge", {{"jobs", 0}}},
               {"score", {{"jobs", 0}}}};
   for (const Json& job : manifest.at("jobs")) {
     if (std::ranges::all_of(job.at("outputs"), [&](const Json& output) { return there(output, store); })) {

@@ -43,6 +43,14 @@ Json row_of(const Cell& cell, const Json& sampling) {
 
 }  // namespace
 
+std::int64_t total_steps(const MethodSpec& spec, const Cell& cell) {
+  std::int64_t total = 0;
+  for (const StageSpec& stage : spec.stages) {
+    if (hold(stage.runs_when, cell.options)) total += stage_steps(stage, cell.options);
+  }
+  return total;
+}
+
 ManifestBuilder::ManifestBuilder(const Study& study, const PlanSources& sources) : study_(study), sources_(sources) {
   const auto& placement = study.placement;
   threads_ = placement.threads == 0 ? std::max<std::int64_t>(sources.threads / placement.slots, 1) : placement.threads;
@@ -171,41 +179,48 @@ Json ManifestBuilder::checkpoints_of(const Cell& cell, std::int64_t total) const
   return found == study_.checkpoints.end() || found->second.empty() ? Json{total} : Json(found->second);
 }
 
+PlannedModel ManifestBuilder::model_of(const Cell& cell) const {
+  const PluginDescription& plugin = sources_.plugins.find(cell.method);
+  PlannedModel model;
+  model.label = cell.label;
+  model.method = cell.method;
+  model.plugin = &plugin;
+  model.base = &base_of(*std::ranges::find(study_.methods, cell.label, &StudyMethod::label));
+  model.options = opened_options(cell, plugin.method);
+  model.subject = subject_of(cell);
+  const PhraseRule& rule = phrase_rule(plugin.method, cell.options);
+  const std::string word = model.subject.at("class_word").get<std::string>();
+  model.phrase = phrase_of(rule.text, cell.options, word);
+  model.base_phrase = phrase_of(rule.base, cell.options, word);
+  return model;
+}
+
+void ManifestBuilder::add_runs(PlannedModel& model, const Cell& cell, const Json& checkpoint,
+                               const std::vector<std::int64_t>& jobs) {
+  for (PlannedSampler& sampling : samplers_of(cell, model.plugin->method)) {
+    model.sampler = std::move(sampling.sampler);
+    Json run{{"method", cell.label},
+             {"concept", cell.subject},
+             {"seed", cell.seed},
+             {"preset", cell.preset},
+             {"checkpoint", checkpoint},
+             {"options", cell.chosen},
+             {"label", label_of(cell, sampling.row)},
+             {"row", row_of(cell, sampling.row)},
+             {"train_jobs", jobs}};
+    add_run(model, cell.subject, std::move(run));
+  }
+}
+
 void ManifestBuilder::add_cell(const Cell& cell) {
   if (cell.method.empty()) return add_given(cell);
-  const PluginDescription& plugin = sources_.plugins.find(cell.method);
-  std::int64_t total = 0;
-  for (const StageSpec& stage : plugin.method.stages) {
-    if (hold(stage.runs_when, cell.options)) total += stage_steps(stage, cell.options);
-  }
+  if (!cell.parts.empty()) return add_merge(cell);
   const bool single = !study_.checkpoints.contains(cell.label);
-  for (const Json& checkpoint : checkpoints_of(cell, total)) {
-    PlannedModel model;
-    model.label = cell.label;
-    model.method = cell.method;
-    model.plugin = &plugin;
-    model.base = &base_of(*std::ranges::find(study_.methods, cell.label, &StudyMethod::label));
-    model.options = opened_options(cell, plugin.method);
-    model.subject = subject_of(cell);
-    const PhraseRule& rule = phrase_rule(plugin.method, cell.options);
-    const std::string word = model.subject.at("class_word").get<std::string>();
-    model.phrase = phrase_of(rule.text, cell.options, word);
-    model.base_phrase = phrase_of(rule.base, cell.options, word);
+  for (const Json& checkpoint : checkpoints_of(cell, total_steps(sources_.plugins.find(cell.method).method, cell))) {
+    PlannedModel model = model_of(cell);
     std::vector<std::int64_t> jobs;
     plan_training(model, cell, checkpoint.get<std::int64_t>(), jobs);
-    for (PlannedSampler& sampling : samplers_of(cell, plugin.method)) {
-      model.sampler = std::move(sampling.sampler);
-      Json run{{"method", cell.label},
-               {"concept", cell.subject},
-               {"seed", cell.seed},
-               {"preset", cell.preset},
-               {"checkpoint", single ? Json() : checkpoint},
-               {"options", cell.chosen},
-               {"label", label_of(cell, sampling.row)},
-               {"row", row_of(cell, sampling.row)},
-               {"train_jobs", jobs}};
-      add_run(model, cell.subject, std::move(run));
-    }
+    add_runs(model, cell, single ? Json() : checkpoint, jobs);
   }
 }
 

@@ -39,10 +39,10 @@ struct PlannedModel {
   const PlannedBase* base = nullptr;  ///< null: another program's pictures
   Json options = Json::object();
   Json subject;                    ///< name, class_word, initializer, kind
-  Json artifact;                   ///< train key, null for the base model
-  Json artifacts = Json::array();  ///< the train keys of all stages that lead to it, the last one its own
+  Json artifact;                   ///< train or merge key, null for the base model
+  Json artifacts = Json::array();  ///< the keys of all that leads to it, the last one its own
   Json numerics;                   ///< of the stage that made it
-  std::int64_t train_job = -1;
+  std::int64_t train_job = -1;     ///< the job that made it
   std::string phrase, base_phrase;
   Json sampler;                    ///< null: the protocol's
   std::optional<double> guidance;  ///< instead of the protocol's sampler's
@@ -62,6 +62,9 @@ struct PlannedSampler {
   Json row = Json::object();  ///< what tells it from the cell's others: guidance, reward_guidance
 };
 
+/// Optimizer steps of all stages that the cell runs.
+[[nodiscard]] std::int64_t total_steps(const MethodSpec& spec, const Cell& cell);
+
 /// Builds a manifest run by run. Jobs that several runs share are made once.
 class ManifestBuilder {
  public:
@@ -72,6 +75,12 @@ class ManifestBuilder {
   void read_concepts();
   void add_cell(const Cell& cell);
   void add_given(const Cell& cell);
+  /// The runs of a merged method's cell: trains both parts as their own cells do, and merges what comes of them.
+  void add_merge(const Cell& cell);
+  /// One run for each way in which the cell's pictures are sampled.
+  void add_runs(PlannedModel& model, const Cell& cell, const Json& checkpoint, const std::vector<std::int64_t>& jobs);
+  /// Of a cell that is trained: all but what training makes.
+  [[nodiscard]] PlannedModel model_of(const Cell& cell) const;
   void add_anchors(const std::string& base);
   void add_run(const PlannedModel& model, const std::string& subject, Json run);
   /// The artifact of a checkpoint, counted over all stages: adds the train jobs that lead to it.

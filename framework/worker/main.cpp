@@ -47,6 +47,7 @@ int serve_jobs() {
                 {"sample", run_sample_job},
                 {"generate", run_sample_job},
                 {"given", run_given_job},
+                {"merge", run_merge_job},
                 {"score", eval::run_score_job}});
 }
 

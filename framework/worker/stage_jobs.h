@@ -16,4 +16,8 @@ void run_sample_job(JobRun& run);
 /// Takes pictures that another program made into the store, byte for byte: one zip a prompt (jobs "given").
 void run_given_job(JobRun& run);
 
+/// Makes one LoRA of a subject's and a style's, with the tokens of both (jobs "merge"), as `atelier merge` makes it of
+/// the two artifacts. The subject's method applies it.
+void run_merge_job(JobRun& run);
+
 }  // namespace atelier::worker
