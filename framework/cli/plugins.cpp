@@ -40,6 +40,7 @@ void print_options(const MethodSpec& method) {
     fmt::print("  {:<34} {} (default {})\n      {}\n", option.name, describe_values(option), value_text(option.value),
                option.help);
     if (!option.source.empty()) fmt::print("      source: {}\n", option.source);
+    if (option.memory_only) fmt::print("      decides memory and time alone: no stored result depends on it\n");
     if (!option.active_when.empty()) fmt::print("      only when {}\n", condition_text(option.active_when));
   }
 }

@@ -24,7 +24,10 @@ class SpecCheck {
     require(is_word(spec_.name), "", fmt::format("the method's name \"{}\"", spec_.name), "a-z, 0-9 and _");
     check_stage_names();
     check_options();
-    for (const auto& option : spec_.options) check_conditions(option.active_when, "option " + option.name);
+    for (const auto& option : spec_.options) {
+      check_conditions(option.active_when, "option " + option.name);
+      if (!option.memory_only) check_deciding(option.active_when, "option " + option.name);
+    }
     check_presets();
     for (std::size_t i = 0; i < spec_.stages.size(); ++i) check_stage(i);
     check_phrases();
@@ -106,6 +109,14 @@ class SpecCheck {
     }
   }
 
+  /// What is in no key must not decide anything that is.
+  void check_deciding(const std::vector<Condition>& conditions, const std::string& part) const {
+    for (const auto& condition : conditions) {
+      require(!option_named(condition.option, part).memory_only, part + ": condition",
+              fmt::format("\"{}\", which decides memory alone", condition.option), "an option that decides results");
+    }
+  }
+
   void check_presets() const {
     std::set<std::string> seen;
     for (const auto& preset : spec_.presets) {
@@ -130,6 +141,7 @@ class SpecCheck {
     }
     for (const auto& reads : stage.reads_when) {
       check_conditions({reads.when}, part + ": reads_when");
+      check_deciding({reads.when}, part + ": reads_when");
       for (const auto& name : reads.options) static_cast<void>(option_named(name, part + ": reads_when"));
     }
     for (const auto& input : stage.inputs) {
@@ -140,16 +152,20 @@ class SpecCheck {
     }
     check_steps(stage.steps.add, part);
     check_steps(stage.steps.subtract, part);
-    check_conditions(stage.runs_when, part + ": runs_when");
-    check_conditions(stage.depends_on_total_when, part + ": depends_on_total_when");
-    check_conditions(stage.class_images_when, part + ": class_images_when");
+    for (const auto& [conditions, name] : {std::pair(&stage.runs_when, ": runs_when"),
+                                           std::pair(&stage.depends_on_total_when, ": depends_on_total_when"),
+                                           std::pair(&stage.class_images_when, ": class_images_when")}) {
+      check_conditions(*conditions, part + name);
+      check_deciding(*conditions, part + name);
+    }
   }
 
   void check_steps(const std::vector<std::string>& names, const std::string& part) const {
     for (const auto& name : names) {
       const auto& option = option_named(name, part + ": steps");
-      require(option.type == OptionType::integer, part + ": steps", fmt::format("\"{}\", no integer", name),
-              "integer options");
+      require(option.type == OptionType::integer && !option.memory_only, part + ": steps",
+              fmt::format("\"{}\"{}", name, option.memory_only ? ", which decides memory alone" : ", no integer"),
+              "integer options that decide results");
     }
   }
 
@@ -158,6 +174,7 @@ class SpecCheck {
             "a last rule without conditions");
     for (const auto& rule : spec_.phrases) {
       check_conditions(rule.when, "phrases");
+      check_deciding(rule.when, "phrases");
       check_phrase(rule);
     }
   }

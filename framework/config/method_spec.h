@@ -9,7 +9,7 @@
 namespace atelier {
 
 /// Raised with every change of this file's structures, of Stage, of Method or of the plugin table.
-inline constexpr int kPluginApi = 2;
+inline constexpr int kPluginApi = 3;
 
 /// How many optimizer steps a stage takes: a sum of integer options minus a sum of others (TextReg's second stage:
 /// max_train_steps - ti_train_step).
@@ -36,7 +36,7 @@ struct SamplerSpec {
 struct StageSpec {
   std::string name;
   int numerics = 1;                          ///< raise when results change (tests/numerics.lock watches)
-  std::vector<std::string> reads;            ///< the options this stage sees; only these enter its key
+  std::vector<std::string> reads;            ///< the options this stage sees; those that decide results enter its key
   std::vector<ConditionalReads> reads_when;  ///< further ones; stage_reads() has both
   std::vector<std::string> inputs;           ///< earlier stages whose artifacts it starts from
   std::vector<Condition> runs_when;          ///< all must hold, else the stage is left out (a token given as a file)
@@ -149,8 +149,13 @@ struct ResolvedOptions {
 [[nodiscard]] const PresetSpec* find_preset(const MethodSpec& spec, std::string_view name);
 [[nodiscard]] std::vector<std::string> option_names(const MethodSpec& spec);
 
-/// The options that the stage reads under these resolved options, sorted: exactly these enter its key.
+/// The options that the stage reads under these resolved options, sorted.
 [[nodiscard]] std::vector<std::string> stage_reads(const StageSpec& stage, const Json& options);
+/// Those of them that decide its results: exactly these enter its key.
+[[nodiscard]] std::vector<std::string> stage_key_options(const MethodSpec& spec, const StageSpec& stage,
+                                                         const Json& options);
+/// Resolved options without those that decide memory alone.
+[[nodiscard]] Json deciding_options(const MethodSpec& spec, Json options);
 
 /// Optimizer steps of a stage under resolved options. Throws Error (usage) when negative.
 [[nodiscard]] std::int64_t stage_steps(const StageSpec& stage, const Json& options);

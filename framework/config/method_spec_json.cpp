@@ -40,7 +40,8 @@ Json option_json(const OptionSpec& option) {
                {"choices", option.choices},
                {"help", option.help},
                {"source", option.source},
-               {"active_when", conditions_json(option.active_when)}};
+               {"active_when", conditions_json(option.active_when)},
+               {"memory_only", option.memory_only}};
   json["low"] = option.low ? Json(*option.low) : Json();
   json["high"] = option.high ? Json(*option.high) : Json();
   return json;
@@ -179,7 +180,7 @@ OptionType read_type(const Fields& fields) {
 
 OptionSpec read_option(const Json& json, const std::string& where) {
   const Fields fields(json, where,
-                      {"name", "type", "value", "choices", "help", "source", "active_when", "low", "high"});
+                      {"name", "type", "value", "choices", "help", "source", "active_when", "memory_only", "low", "high"});
   OptionSpec option;
   option.name = fields.text("name");
   option.type = read_type(fields);
@@ -190,6 +191,7 @@ OptionSpec read_option(const Json& json, const std::string& where) {
   option.help = fields.text("help");
   option.source = fields.text("source");
   option.active_when = fields.list<Condition>("active_when", read_condition);
+  option.memory_only = fields.flag("memory_only");
   return option;
 }
 

@@ -33,6 +33,7 @@ struct OptionSpec {
   std::string help;                    ///< one line
   std::string source;                  ///< where the default comes from: "published script, --lora_rank"
   std::vector<Condition> active_when;  ///< all must hold, else the option has no effect and setting it is an error
+  bool memory_only = false;            ///< decides memory and time, not results: no key holds it
 };
 
 /// Throws Error (usage, `where`) unless `value` is one that the option can have; returns it in the option's type (an

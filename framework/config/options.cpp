@@ -54,6 +54,8 @@ const Json& Options::value(std::string_view name) const {
   return *found;
 }
 
+bool Options::declared(std::string_view name) const { return state_->reads.contains(std::string(name)); }
+
 bool Options::flag(std::string_view name) const {
   const auto& found = value(name);
   if (!found.is_boolean()) state_->wrong_type(name, found, "true or false");

@@ -22,6 +22,8 @@ class Options {
   Options(const Options&);
   Options& operator=(const Options&);
 
+  /// Whether the reader declared it.
+  [[nodiscard]] bool declared(std::string_view name) const;
   [[nodiscard]] bool flag(std::string_view name) const;
   [[nodiscard]] std::int64_t integer(std::string_view name) const;
   [[nodiscard]] double real(std::string_view name) const;

@@ -164,6 +164,22 @@ std::vector<std::string> stage_reads(const StageSpec& stage, const Json& options
   return reads;
 }
 
+std::vector<std::string> stage_key_options(const MethodSpec& spec, const StageSpec& stage, const Json& options) {
+  auto names = stage_reads(stage, options);
+  std::erase_if(names, [&](const std::string& name) {
+    const auto* option = find_option(spec, name);
+    return option != nullptr && option->memory_only;
+  });
+  return names;
+}
+
+Json deciding_options(const MethodSpec& spec, Json options) {
+  for (const auto& option : spec.options) {
+    if (option.memory_only) options.erase(option.name);
+  }
+  return options;
+}
+
 std::int64_t stage_steps(const StageSpec& stage, const Json& options) {
   const auto value = [&](const std::string& name) -> std::int64_t {
     const auto found = options.find(name);

@@ -20,7 +20,9 @@ Tensor predict(Session& session, const Batch& batch, const TextCondition& text, 
                         .context = for_rows(text.context, batch.size()),
                         .text_embeds = session.base().is_sdxl() ? for_rows(text.pooled, batch.size()) : Tensor(),
                         .time_ids = batch.time_ids};
-  const Tensor prediction = session.unet().forward(input, call);
+  UNetCall own = call;
+  own.checkpoint = call.checkpoint || session.recomputes_activations();
+  const Tensor prediction = session.unet().forward(input, own);
   return prediction.scalar_type() == at::kDouble ? prediction : prediction.to(at::kFloat);
 }
 

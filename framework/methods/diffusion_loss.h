@@ -9,7 +9,8 @@
 namespace atelier {
 
 /// The UNet's answer for one piece of a batch, [B, 4, h, w] float32 (float64 when computed so). One row of text stands
-/// for all rows of the piece. SDXL's time ids come from the batch.
+/// for all rows of the piece. SDXL's time ids come from the batch. Activations are kept unless the session
+/// recomputes them (TrainSpec::recompute_activations).
 [[nodiscard]] Tensor predict(Session& session, const Batch& batch, const TextCondition& text,
                              const UNetCall& call = {});
 

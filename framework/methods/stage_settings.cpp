@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "framework/config/option_builders.h"
 #include "framework/core/error.h"
 #include "framework/core/text.h"
 
@@ -46,7 +47,8 @@ TrainSpec read_train_spec(const Options& options, const std::string& stage, cons
           .lr_warmup_steps = options.integer(name("lr_warmup_steps")),
           .lr_total_steps = decays ? options.integer(steps) : 0,
           .lr_num_cycles = options.integer(name("lr_num_cycles")),
-          .lr_power = options.real(name("lr_power"))};
+          .lr_power = options.real(name("lr_power")),
+          .recompute_activations = options.declared(kGradientCheckpointing) && options.flag(kGradientCheckpointing)};
 }
 
 double read_learning_rate(const Options& options, const std::string& stage, const std::string& option) {

@@ -18,7 +18,7 @@ void declare_schedules(StageSpec& stage);
 
 /// What the optimizer options of a stage (stage_options() in method_spec.h) say. Accumulated batches are averaged: the
 /// loss is divided by their number, as accelerate does. `steps`: the option that counts the stage's steps, which a
-/// schedule that decays needs; read only then.
+/// schedule that decays needs; read only then. gradient_checkpointing is read where the stage declares it.
 [[nodiscard]] TrainSpec read_train_spec(const Options& options, const std::string& stage,
                                         const std::string& steps = {});
 

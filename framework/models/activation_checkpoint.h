@@ -7,9 +7,11 @@
 
 namespace atelier {
 
-/// Activation checkpointing (Chen et al. 2016, arXiv:1604.06174): runs f(x, condition) without recording, and once more
-/// with recording in the backward pass. Whatever else needs a gradient must be a leaf (a parameter inside f): both
-/// inputs get theirs by value. f must be deterministic. Without gradient mode this is just f(x, condition).
+/// Activation checkpointing (Chen et al. 2016, arXiv:1604.06174): runs f(x, condition), forgets how, and runs it once
+/// more in the backward pass. The result has the bits of f(x, condition); gradients are its own but for the order in
+/// which those of one input are added up. Whatever else needs a gradient must be a leaf (a parameter inside f): both
+/// inputs get theirs by value. f must be deterministic. Without gradient mode, and where nothing in f needs a gradient,
+/// this is just f(x, condition).
 [[nodiscard]] Tensor activation_checkpoint(const std::function<Tensor(const Tensor&, const Tensor&)>& f,
                                            const Tensor& x, const Tensor& condition);
 

@@ -93,6 +93,10 @@ class Session {
   void pool_at_eos() { pool_at_eos_ = true; }
   [[nodiscard]] bool pools_at_eos() const { return pool_at_eos_; }
 
+  /// Every following training step computes the UNet's activations again in its backward pass instead of keeping them.
+  void recompute_activations(bool recompute) { recompute_activations_ = recompute; }
+  [[nodiscard]] bool recomputes_activations() const { return recompute_activations_; }
+
   /// Prompts through all towers. Placeholders of several vectors are expanded; long prompts are cut at 77 tokens.
   [[nodiscard]] TextCondition encode(const std::vector<std::string>& prompts, const EncodeOptions& options = {});
   /// The host's half of encode(), and the device's.
@@ -115,6 +119,7 @@ class Session {
   std::unique_ptr<VAE> vae_;
   std::vector<std::unique_ptr<TextTower>> towers_;
   bool pool_at_eos_ = false;
+  bool recompute_activations_ = false;
 };
 
 /// Whether `text` matches a pattern in which `*` stands for any run of characters.

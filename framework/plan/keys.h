@@ -19,7 +19,7 @@ struct TrainIngredients {
   std::string method;
   const StageSpec* stage = nullptr;  ///< borrowed
   std::int64_t ordinal = 0;          ///< place among the method's stages
-  Json options;                      ///< exactly those that the stage reads; files by digest
+  Json options;                      ///< exactly those that decide the stage's results; files by digest
   Json inputs = Json::object();      ///< stage -> key
   Json subject;                      ///< class_word, initializer, kind
   Json photos;                       ///< [{sha256, caption, base_caption}]

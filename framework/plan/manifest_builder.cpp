@@ -255,7 +255,8 @@ void ManifestBuilder::add_run(const PlannedModel& model, const std::string& subj
   Json identity = run;
   identity.erase("train_jobs");
   identity["base"] = model.base == nullptr ? Json() : Json(model.base->digest);
-  identity["resolved"] = model.options;
+  identity["resolved"] =
+      model.plugin == nullptr ? model.options : deciding_options(model.plugin->method, model.options);
   identity["artifact"] = model.artifact;
   const std::string id = key_of(identity).substr(0, 12);
   run["id"] = id;

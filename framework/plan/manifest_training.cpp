@@ -25,10 +25,10 @@ bool any_holds(const std::vector<Condition>& conditions, const Json& options) {
 
 }  // namespace
 
-/// The options that a stage reads; a file counts by its content.
+/// The options that decide a stage's results; a file counts by its content.
 Json ManifestBuilder::read_options(const PlannedModel& model, const StageSpec& stage) const {
   Json read = Json::object();
-  for (const std::string& name : stage_reads(stage, model.options)) {
+  for (const std::string& name : stage_key_options(model.plugin->method, stage, model.options)) {
     const Json& value = model.options.at(name);
     const OptionSpec* option = find_option(model.plugin->method, name);
     const bool file = option != nullptr && option->type == OptionType::file && value.is_string();

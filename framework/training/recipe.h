@@ -61,6 +61,7 @@ struct TrainSpec {
   std::int64_t lr_num_cycles = 1;
   double lr_power = 1.0;
   double offset_noise = 0.0;
+  bool recompute_activations = false;  ///< the UNet's are computed twice instead of being kept: memory for time
   bool cast_alphas = false;  ///< ᾱ in the latents' type before the square roots, as the published scripts do
 };
 

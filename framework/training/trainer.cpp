@@ -50,6 +50,7 @@ Trainer::Trainer(Session& session, Stage& stage, const Start& start, Draws& init
   for (std::size_t i = 0; i < base_rates_.size(); ++i) {
     base_rates_[parameters_.source(i)] = parameters_.groups()[i].learning_rate;
   }
+  session_.recompute_activations(spec_.recompute_activations);
   carry_in(start);
 }
 

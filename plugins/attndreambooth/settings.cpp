@@ -62,7 +62,6 @@ Settings Settings::read(const std::string& stage, const Options& options, const 
     settings.class_prompt = filled(options.text("class_prompt"), subject.class_word);
     settings.prior_weight = options.real("prior_loss_weight");
   }
-  settings.checkpoint = options.flag("gradient_checkpointing");
   settings.data = data_spec(options);
   settings.train = read_train_spec(options, stage, stage + ".max_train_steps");
   settings.train.offset_noise = options.flag("offset_noise") ? 0.1 : 0.0;

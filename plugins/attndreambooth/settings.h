@@ -27,7 +27,6 @@ struct Settings {
   std::string instance_prompt, class_prompt;  ///< filled
   RegularizerWeights regularizer;
   std::optional<double> prior_weight;  ///< of the class images' loss; empty: none
-  bool checkpoint = false;             ///< recompute the UNet's activations in the backward pass
   DataSpec data;
   TrainSpec train;
   double learning_rate = 0.0;  ///< scaled where asked

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "framework/config/option_builders.h"
 #include "framework/methods/stage_settings.h"
 
 namespace atelier::attndreambooth {
@@ -76,8 +77,7 @@ std::vector<OptionSpec> loss_options() {
       flag("with_prior_preservation", false, "add the noise-prediction loss of images of the class", kProgram),
       only_when(real("prior_loss_weight", 1.0, std::nullopt, "its weight", kProgram), with_prior()),
       only_when(std::move(class_prompt), with_prior()),
-      flag("gradient_checkpointing", false,
-           "compute the UNet's activations twice instead of keeping them: less memory, the same numbers", kProgram),
+      gradient_checkpointing_option(kProgram),
       flag("offset_noise", false, "add 0.1 of a noise that is one number a channel", kProgram),
   };
 }
@@ -163,7 +163,8 @@ std::vector<PresetSpec> presets() {
                    {"identity.max_train_steps", 200},
                    {"identity.train_batch_size", 4}}},
       {.name = "pocket",
-       .help = "for the pocket world: small pictures that are not turned, few rows, higher rates (chosen on two concepts)",
+       .help =
+           "for the pocket world: small pictures that are not turned, few rows, higher rates (chosen on two concepts)",
        .options = {{"resolution", 64},
                    {"rotate_p", 0.0},
                    {"embedding.learning_rate", 1e-2},

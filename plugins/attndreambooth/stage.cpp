@@ -101,7 +101,6 @@ Terms AttnDreamBoothStage::forward(const Batch& batch, const StepTensors& tensor
   const TextCondition text = frozen_ ? FrozenPrompts::take(tensors, "caption") : encode_captions(tensors, *session_);
   AttentionSummaries gaps;
   UNetCall call;
-  call.checkpoint = settings_.checkpoint;
   if (settings_.regularizer.any()) {
     gaps.summarise = summary(batch, tensors);
     call.summaries = &gaps;

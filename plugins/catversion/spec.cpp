@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "framework/config/option_builders.h"
 #include "framework/methods/stage_settings.h"
 
 namespace atelier::catversion {
@@ -56,6 +57,7 @@ std::vector<OptionSpec> data_options() {
       std::move(interpolation),
       std::move(flip),
       number("repeats", OptionType::integer, 100, 1, "how many times an epoch holds each photo", kConfigSource),
+      gradient_checkpointing_option("ours; the published configuration asks for it, its code never does it"),
   };
 }
 
@@ -82,8 +84,9 @@ std::vector<OptionSpec> all_options() {
 StageSpec concat_stage() {
   StageSpec stage;
   stage.name = kStage;
-  stage.reads = {"caption",    "allow_empty_caption", "prefix_length", "layers",           "prefix_logit_bias",
-                 "resolution", "center_crop",         "interpolation", "flip_probability", "repeats"};
+  stage.reads = {
+      "caption",     "allow_empty_caption", "prefix_length",    "layers",  "prefix_logit_bias",   "resolution",
+      "center_crop", "interpolation",       "flip_probability", "repeats", kGradientCheckpointing};
   for (const auto& name : stage_option_names(kStage)) stage.reads.push_back(name);
   stage.reads.emplace_back(kBaseRateOption);
   stage.steps.add = {kSteps};

@@ -50,7 +50,7 @@ std::vector<ArgumentSpec> framework() {
           {"--checkpointing_steps", Status::framework, "the study's checkpoints; snapshots are kept by time and steps"},
           {"--checkpoints_total_limit", Status::framework, "one snapshot of a run is kept"},
           {"--resume_from_checkpoint", Status::framework, "an interrupted run continues by itself"},
-          {"--gradient_checkpointing", Status::framework, "the device's memory decides"},
+          {"--gradient_checkpointing", Status::option, "gradient_checkpointing"},
           {"--logging_dir", Status::framework, "losses are objects of the store"},
           {"--mixed_precision", Status::framework, "the type that the base is computed in; what learns is float32"},
           {"--no_safe_serialization", Status::framework, "`atelier export` writes both kinds of files"}};

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "framework/config/option_builders.h"
 #include "framework/methods/stage_settings.h"
 
 namespace atelier::custom_diffusion {
@@ -73,6 +74,7 @@ std::vector<OptionSpec> data_options() {
            kScript),
       of_prior(make("center_crop", OptionType::boolean, false,
                     "cut the centre of the class images instead of a random place", kScript)),
+      gradient_checkpointing_option(kScript),
   };
 }
 
@@ -104,7 +106,7 @@ StageSpec stage() {
   stage.name = kStage;
   stage.reads = {
       "placeholder_token",       "initializer_token", "instance_prompt", "freeze_model", "detach_start_token",
-      "with_prior_preservation", "resolution",        "hflip",           "augment"};
+      "with_prior_preservation", "resolution",        "hflip",           "augment",      kGradientCheckpointing};
   for (const auto& name : stage_option_names(kStage)) stage.reads.push_back(name);
   stage.reads_when = {{.when = with_prior(), .options = {"class_prompt", "prior_loss_weight", "center_crop"}}};
   stage.steps.add = {kSteps};

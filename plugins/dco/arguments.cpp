@@ -48,7 +48,7 @@ std::vector<ArgumentSpec> of_framework() {
       {"--resume_from_checkpoint", Status::framework, "an interrupted run continues by itself, bit for bit"},
       {"--seed", Status::framework, "the study's seeds"},
       {"--mixed_precision", Status::framework, "the type that the base is computed in; what learns is float32"},
-      {"--gradient_checkpointing", Status::framework, "micro_batch_size bounds the memory with the same loss"},
+      {"--gradient_checkpointing", Status::option, "gradient_checkpointing"},
       {"--logging_dir", Status::framework, "losses are objects of the store"},
       {"--report_to", Status::framework, "losses are objects of the store"}};
 }

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "framework/config/option_builders.h"
 #include "framework/methods/stage_settings.h"
 
 namespace atelier::dco {
@@ -87,6 +88,7 @@ std::vector<OptionSpec> data_options() {
            kOurs),
       number("resolution", OptionType::integer, 1024, 8, "side of the training pictures in pixels", kCommand),
       make("center_crop", OptionType::boolean, false, "cut pictures at their centre instead of at random", kScript),
+      gradient_checkpointing_option(kScript),
   };
 }
 
@@ -111,8 +113,8 @@ std::vector<OptionSpec> all_options() {
 StageSpec stage(const std::string& name) {
   StageSpec stage;
   stage.name = name;
-  stage.reads = {"rank",         "dcoloss_beta",    "sigmoid_reduction", "snr_gamma",
-                 "offset_noise", "instance_prompt", "resolution",        "center_crop"};
+  stage.reads = {"rank",       "dcoloss_beta", "sigmoid_reduction",   "snr_gamma", "offset_noise", "instance_prompt",
+                 "resolution", "center_crop",  kGradientCheckpointing};
   std::vector<std::string> more = stage_option_names(name);
   if (name == kSubjectStage) {
     for (const auto& option : token_options()) more.push_back(option.name);
@@ -125,23 +127,24 @@ StageSpec stage(const std::string& name) {
 }
 
 std::vector<PresetSpec> presets() {
-  return {{.name = "subject", .help = "the published command for subjects", .options = Json::object()},
-          {.name = "style",
-           .help = "the published command for styles",
-           .options = {{"recipe", kStyleStage}, {"rank", 64}, {kSteps, 1000}, {"offset_noise", 0.1}}},
-          {.name = "official",
-           .help = "subject with the fault of its program: the token learns in float32 alone",
-           .options = {{"ti_update", "official"}}},
-          {.name = "pocket",
-           .help = "for the pocket world: small pictures, few steps, higher rates (chosen on two concepts and one seed)",
-           .options = {{"resolution", 64},
-                       {"rank", 8},
-                       {kSteps, 400},
-                       {"text_encoder_lr", 2e-3},
-                       {"subject.learning_rate", 1e-3},
-                       {"subject.lr_scheduler", "cosine"},
-                       {"subject.train_batch_size", 4},
-                       {"sigmoid_reduction", "per_sample"}}}};
+  return {
+      {.name = "subject", .help = "the published command for subjects", .options = Json::object()},
+      {.name = "style",
+       .help = "the published command for styles",
+       .options = {{"recipe", kStyleStage}, {"rank", 64}, {kSteps, 1000}, {"offset_noise", 0.1}}},
+      {.name = "official",
+       .help = "subject with the fault of its program: the token learns in float32 alone",
+       .options = {{"ti_update", "official"}}},
+      {.name = "pocket",
+       .help = "for the pocket world: small pictures, few steps, higher rates (chosen on two concepts and one seed)",
+       .options = {{"resolution", 64},
+                   {"rank", 8},
+                   {kSteps, 400},
+                   {"text_encoder_lr", 2e-3},
+                   {"subject.learning_rate", 1e-3},
+                   {"subject.lr_scheduler", "cosine"},
+                   {"subject.train_batch_size", 4},
+                   {"sigmoid_reduction", "per_sample"}}}};
 }
 
 }  // namespace

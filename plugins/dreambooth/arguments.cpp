@@ -47,7 +47,7 @@ std::vector<ArgumentSpec> framework() {
           {"--checkpointing_steps", Status::framework, "the study's checkpoints; snapshots are kept by themselves"},
           {"--checkpoints_total_limit", Status::framework, "one snapshot is kept until the stage ends"},
           {"--resume_from_checkpoint", Status::framework, "an interrupted run continues by itself"},
-          {"--gradient_checkpointing", Status::framework, "the device's memory decides; the numbers are the same"},
+          {"--gradient_checkpointing", Status::option, "gradient_checkpointing"},
           {"--logging_dir", Status::framework, "losses are objects of the store"},
           {"--validation_prompt", Status::framework, "the study's preview"},
           {"--num_validation_images", Status::framework, "the study's preview"},

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "framework/config/option_builders.h"
 #include "framework/methods/stage_settings.h"
 
 namespace atelier::dreambooth {
@@ -73,7 +74,8 @@ std::vector<OptionSpec> all_options() {
   find(all, "class_prompt").help =
       "caption of the images of the class, and what they are drawn from; {} is the class word";
   append({with_low(make("resolution", OptionType::integer, 512, "side of the training pictures", kCommand), 8),
-          make("center_crop", OptionType::boolean, false, "cut the centre instead of a random place", kScript)});
+          make("center_crop", OptionType::boolean, false, "cut the centre instead of a random place", kScript),
+          gradient_checkpointing_option(kScript)});
   append(stage_options(kStage, {.learning_rate = 5e-6, .max_grad_norm = 1.0, .source = kCommand}));
   append({with_low(make(kSteps, OptionType::integer, 400, "optimizer steps", kCommand), 0)});
   return all;
@@ -85,8 +87,9 @@ SamplerSpec sampler() { return {.scheduler = "pndm", .steps = 50, .guidance = 7.
 StageSpec stage() {
   StageSpec stage;
   stage.name = kStage;
-  stage.reads = {"placeholder_token", "instance_prompt", "train_text_encoder", "with_prior_preservation",
-                 "offset_noise",      "snr_gamma",       "resolution",         "center_crop"};
+  stage.reads = {"placeholder_token",   "instance_prompt", "train_text_encoder", "with_prior_preservation",
+                 "offset_noise",        "snr_gamma",       "resolution",         "center_crop",
+                 kGradientCheckpointing};
   for (const auto& name : stage_option_names(kStage)) stage.reads.push_back(name);
   stage.reads_when = {{.when = with_prior(), .options = {"class_prompt", "prior_loss_weight"}}};
   stage.steps.add = {kSteps};

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "framework/config/option_builders.h"
 #include "framework/methods/stage_settings.h"
 
 namespace atelier::dreambooth_lora {
@@ -98,6 +99,7 @@ std::vector<OptionSpec> data_options() {
       make("random_flip", OptionType::boolean, false, "mirror half of the pictures", kScriptXL),
       std::move(filter),
       from(1, make("repeats", OptionType::integer, 1, "how many times an epoch holds each photo", kScriptXL)),
+      gradient_checkpointing_option(kScript),
   };
 }
 
@@ -131,7 +133,8 @@ StageSpec stage() {
                  "random_flip",
                  "with_prior_preservation",
                  "repeats",
-                 "image_interpolation_mode"};
+                 "image_interpolation_mode",
+                 kGradientCheckpointing};
   for (const auto& name : stage_option_names(kStage)) stage.reads.push_back(name);
   stage.reads_when = {
       {.when = with_prior(), .options = {"class_prompt", "prior_loss_weight"}},

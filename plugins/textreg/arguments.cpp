@@ -55,8 +55,7 @@ std::vector<ArgumentSpec> framework() {
           {"--mixed_precision", Status::framework, "the study's computing type; float16 training is refused there"},
           {"--seed", Status::framework, "the study's seeds"},
           {"--logging_dir", Status::framework, "losses are objects of the store"},
-          {"--gradient_checkpointing", Status::framework,
-           "ut.micro_batch_size bounds the memory with the same loss and gradient"}};
+          {"--gradient_checkpointing", Status::option, "gradient_checkpointing"}};
 }
 
 std::vector<ArgumentSpec> refusals() {

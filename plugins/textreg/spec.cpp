@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "framework/config/option_builders.h"
 #include "framework/methods/stage_settings.h"
 
 namespace atelier::textreg {
@@ -100,6 +101,7 @@ void add_data_options(OptionList& list) {
   list.integer("resolution", 512, 8, "side of the training pictures in pixels");
   list.integer("cache_latents", 0, 0,
                "freeze this many augmented variants of each photo; 0: none (--cached_latents froze 20)");
+  list.options.push_back(gradient_checkpointing_option("published program"));
 }
 
 /// Faults of the published program: off by default.
@@ -153,7 +155,7 @@ std::vector<std::string> reads_of(const std::string& stage, std::vector<std::str
   std::vector<std::string> reads{"placeholder_token",     "learnable_property", "init_placeholder_as_class",
                                  "initializer_id",        "resolution",         "mask_identifier_causal_attention",
                                  "mask_identifier_ratio", "mask_batch_bug",     "cache_latents",
-                                 "carry_ti_grads",        "cast_alphas"};
+                                 "carry_ti_grads",        "cast_alphas",        kGradientCheckpointing};
   for (const auto& more : {std::move(own), stage_option_names(stage)}) {
     reads.insert(reads.end(), more.begin(), more.end());
   }

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "framework/config/option_builders.h"
 #include "framework/methods/stage_settings.h"
 
 namespace atelier::textual_inversion {
@@ -60,6 +61,7 @@ std::vector<OptionSpec> data_options() {
            script + ", --center_crop"),
       std::move(flip),
       integer("repeats", 100, 1, "how many times an epoch holds each photo", script + ", --repeats"),
+      gradient_checkpointing_option(script),
   };
 }
 
@@ -82,9 +84,9 @@ std::vector<OptionSpec> options() {
 StageSpec stage() {
   StageSpec stage;
   stage.name = kStage;
-  stage.reads = {"placeholder_token",  "initializer_token", "num_vectors",
-                 "learnable_property", "templates",         "resolution",
-                 "center_crop",        "flip_probability",  "repeats"};
+  stage.reads = {"placeholder_token", "initializer_token",   "num_vectors", "learnable_property",
+                 "templates",         "resolution",          "center_crop", "flip_probability",
+                 "repeats",           kGradientCheckpointing};
   for (const auto& name : stage_option_names(kStage)) stage.reads.push_back(name);
   stage.steps.add = {kSteps};
   declare_schedules(stage);
@@ -124,7 +126,7 @@ std::vector<ArgumentSpec> arguments() {
       {"--save_steps", Status::framework, "the study's checkpoints"},
       {"--checkpointing_steps", Status::framework, "snapshots are kept by time and steps"},
       {"--resume_from_checkpoint", Status::framework, "an interrupted run continues by itself"},
-      {"--gradient_checkpointing", Status::framework, "the device's memory decides"},
+      {"--gradient_checkpointing", Status::option, "gradient_checkpointing"},
       {"--validation_prompt", Status::framework, "the study's preview"},
       {"--num_train_epochs", Status::refused, "say how many steps: embedding.max_train_steps"},
       {"--use_8bit_adam", Status::refused, "the moments of one row are small: AdamW in float32"},

@@ -208,10 +208,44 @@ TEST_CASE("an inconsistent method is refused", "[config]") {
   CHECK_THAT(spec_error([](auto& s) { s.options[0].name = "xx.learning_rate"; }), Contains("no stage \"xx\""));
 }
 
+TEST_CASE("an option that decides memory alone is read, in no key, and decides nothing else", "[config]") {
+  auto spec = two_stages();
+  auto lean = option("lean", OptionType::boolean, false);
+  lean.memory_only = true;
+  spec.options.push_back(lean);
+  for (auto& stage : spec.stages) stage.reads.push_back("lean");
+  check_spec(spec);
+  const auto values = resolve_options(spec, "", Json{{"lean", true}}, "test");
+  CHECK(std::ranges::count(stage_reads(spec.stages[0], values), "lean") == 1);
+  CHECK(stage_key_options(spec, spec.stages[0], values) == stage_reads(two_stages().stages[0], values));
+  CHECK(deciding_options(spec, values) == resolve_options(two_stages(), "", nullptr, "test"));
+  CHECK(method_spec_from_json(to_json(spec), "test").options.back().memory_only);
+
+  const Condition on{.option = "lean", .value = true};
+  const auto refused = [&](auto change) {
+    auto changed = spec;
+    change(changed);
+    CHECK_THROWS_WITH(check_spec(changed), Contains("decides memory alone"));
+  };
+  refused([&](auto& s) { s.stages[0].runs_when = {on}; });
+  refused([&](auto& s) { s.stages[1].depends_on_total_when = {on}; });
+  refused([&](auto& s) { s.stages[1].class_images_when = {on}; });
+  refused([&](auto& s) { s.stages[1].reads_when = {{.when = on, .options = {"kind"}}}; });
+  refused([&](auto& s) { s.phrases[0].when = {on}; });
+  refused([&](auto& s) { s.options[0].active_when = {on}; });
+  refused([&](auto& s) {
+    s.options.back().type = OptionType::integer;
+    s.options.back().value = 3;
+    s.stages[0].steps.add = {"lean"};
+  });
+}
+
 TEST_CASE("a reader sees what it declared, and nothing else", "[config]") {
   const auto values = resolve_options(two_stages(), "", nullptr, "t");
   const Options options(values, {"mask", "steps", "token_file", "layers", "ut.learning_rate"}, "twostep: stage ut");
   CHECK_FALSE(options.flag("mask"));
+  CHECK(options.declared("mask"));
+  CHECK_FALSE(options.declared("kind"));
   CHECK(options.integer("steps") == 2000);
   CHECK(options.real("ut.learning_rate") == 1e-4);
   CHECK(options.real("steps") == 2000.0);

@@ -163,6 +163,19 @@ TEST_CASE("recomputed activations give the same gradients, also for parameters i
   w.mutable_grad().zero_();
   activation_checkpoint(f, x.detach(), condition.detach()).sum().backward();
   CHECK(at::allclose(w.grad(), gw));
+
+  // Where nothing learns, nothing is computed again, and what follows knows it.
+  calls = 0;
+  const at::Tensor fixed = w.detach();
+  const Tensor y = activation_checkpoint(
+      [&](const Tensor& in, const Tensor& by) {
+        ++calls;
+        return at::sin(at::matmul(in, fixed)) * by;
+      },
+      x.detach(), condition.detach());
+  CHECK_FALSE(y.requires_grad());
+  (y * w.sum()).sum().backward();
+  CHECK(calls == 1);
 }
 
 TEST_CASE("GroupNorm of channels-last pictures equals ATen's in float64, with its gradients", "[models][norms]") {

@@ -104,6 +104,27 @@ TEST_CASE("a longer run serves a shorter one unless the schedule looks at the to
   CHECK(jobs(apart, "train")[1]["outputs"][0]["description"].contains("total_steps"));
 }
 
+TEST_CASE("an option that decides memory alone changes no key and no run, and reaches the worker", "[plan][manifest]") {
+  StudyWorld plain, world;
+  MethodSpec spec = two_stages();
+  spec.options.push_back(option("lean", OptionType::boolean, false));
+  spec.options.back().memory_only = true;
+  for (auto& stage : spec.stages) stage.reads.push_back("lean");
+  world.install(spec);
+  const std::string head = kHead + "methods: {textreg: {base: base, max_train_steps: 60, ti_train_step: 20";
+  const auto before = plain.plan(head + "}}\n"), off = world.plan(head + "}}\n");
+  const auto on = world.plan(head + ", lean: true}}\n");
+  check_consistent(on);
+  CHECK(keys(off) == keys(before));
+  CHECK(off["runs"][0]["id"] == before["runs"][0]["id"]);
+  CHECK(keys(on) == keys(before));
+  for (const auto& job : jobs(on, "train")) CHECK(job["job"]["options"]["lean"] == true);
+  const auto swept = world.plan(head + "}}\nsweep: [{grid: {lean: [false, true]}}]\n");
+  check_consistent(swept);
+  CHECK(swept["runs"].size() == 2);
+  CHECK(jobs(swept, "train").size() == 2);
+}
+
 TEST_CASE("a sweep over the second stage trains the first one once", "[plan][manifest]") {
   StudyWorld world;
   const auto manifest = world.plan(kOne + "sweep: [{grid: {ut.learning_rate: [1e-4, 2e-4, 4e-4]}}]\n");
