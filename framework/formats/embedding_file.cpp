@@ -151,8 +151,9 @@ std::string other_method(const TensorFile& file) {
 
 std::string other_method(const PickleValue& file) {
   if (file.kind() != PickleKind::dictionary) return "";
+  const auto state = file.find("state_dict");
   const bool delta =
-      (file.find("unet") && file.find("modifier_token")) || (file.find("state_dict") && file.find("embed"));
+      (file.find("unet") && file.find("modifier_token")) || (state && (file.find("embed") || state->find("embed")));
   if (delta) return "Custom Diffusion";
   for (const auto& [key, value] : file.entries()) {  // also keys without tensors, as for the first attentions
     if (key.kind() == PickleKind::text && is_custom_diffusion_key(std::string(key.text()))) return "Custom Diffusion";

@@ -6,6 +6,9 @@
 
 #include "framework/core/atomic_file.h"
 #include "framework/core/error.h"
+#include "framework/core/mapped_file.h"
+#include "framework/files/file_kind.h"
+#include "framework/files/pickle_reader.h"
 #include "framework/files/tensor_file.h"
 
 namespace atelier {
@@ -54,6 +57,15 @@ NamedTensors ForeignFiles::tensors(std::string_view name) const {
   const TensorFile file = read_tensor_file(place(name), /*allow_pickle=*/true);
   NamedTensors content{.tensors = {}, .metadata = file.metadata};
   for (const auto& [key, view] : file.tensors) content.tensors[key] = to_tensor(view);
+  return content;
+}
+
+NamedTensors ForeignFiles::whole(std::string_view name) const {
+  const auto path = place(name);
+  const FileKind kind = sniff_file_kind(MappedFile::open(path)->bytes());
+  if (kind == FileKind::safetensors || kind == FileKind::other) return tensors(name);
+  NamedTensors content;
+  for (const auto& [key, view] : flatten_pickle(read_pickle(path)).tensors) content.tensors[key] = to_tensor(view);
   return content;
 }
 

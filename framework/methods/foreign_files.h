@@ -30,6 +30,8 @@ class ForeignFiles {
   /// The tensors of a safetensors file, or of one that torch.save wrote (nested names joined with dots, a bare tensor
   /// is ""); on the CPU, shared with the file's mapping: never to be written to. Throws Error when it is neither.
   [[nodiscard]] NamedTensors tensors(std::string_view name) const;
+  /// The same with what lies beside a `state_dict`, whose tensors then have that name in front.
+  [[nodiscard]] NamedTensors whole(std::string_view name) const;
   /// A text of at most 64 MiB.
   [[nodiscard]] std::string text(std::string_view name) const;
   [[nodiscard]] Json json(std::string_view name) const;

@@ -3,9 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <iterator>
+#include <vector>
 
 #include "framework/core/error.h"
+#include "framework/core/text.h"
 #include "framework/methods/learned_token.h"
+#include "plugins/custom_diffusion/delta.h"
 
 namespace atelier::custom_diffusion {
 namespace {
@@ -19,7 +23,7 @@ constexpr std::array kWeightFiles{"pytorch_custom_diffusion_weights.safetensors"
 bool is_weight_file(const std::string& name) { return std::ranges::find(kWeightFiles, name) != kWeightFiles.end(); }
 
 bool may_hold_tensors(const std::string& name) {
-  return name.ends_with(".safetensors") || name.ends_with(".bin") || name.ends_with(".pt");
+  return name.ends_with(".safetensors") || name.ends_with(".bin") || name.ends_with(".pt") || name.ends_with(".ckpt");
 }
 
 /// "….attn2.processor.to_k_custom_diffusion.weight" -> "unet.….attn2.to_k.weight"; "" for other keys.
@@ -70,10 +74,23 @@ void add_token_file(TensorMap& tensors, const std::string& name, const TensorMap
   }
 }
 
-TensorMap read_folder(const ForeignFiles& files) {
+/// The authors' own checkpoint in a folder; their program leaves one for every epoch that was asked for.
+TensorMap read_only_delta(const ForeignArtifact& foreign) {
+  std::vector<std::string> deltas;
+  std::ranges::copy_if(foreign.files.names(), std::back_inserter(deltas), is_delta_name);
+  if (deltas.empty()) return {};
+  if (deltas.size() == 1) return read_delta(foreign, deltas.front());
+  throw Error({.where = foreign.files.path().string(),
+               .found = join(deltas, ", ", 5),
+               .expected = "one checkpoint of Custom Diffusion",
+               .advice = "give the file instead of the folder"});
+}
+
+TensorMap read_folder(const ForeignArtifact& foreign) {
+  const ForeignFiles& files = foreign.files;
   TensorMap tensors;
   const auto weights = std::ranges::find_if(kWeightFiles, [&](const char* name) { return files.has(name); });
-  if (weights == kWeightFiles.end()) return tensors;
+  if (weights == kWeightFiles.end()) return read_only_delta(foreign);
   tensors = weights_in(files.tensors(*weights).tensors);
   for (const auto& name : files.names()) {
     if (name.find('/') != std::string::npos || is_weight_file(name) || !may_hold_tensors(name)) continue;
@@ -83,22 +100,25 @@ TensorMap read_folder(const ForeignFiles& files) {
 }
 
 /// Of a file that may be anything: what cannot be read is somebody else's.
-TensorMap read_file(const ForeignFiles& files) {
+TensorMap read_file(const ForeignArtifact& foreign) {
+  const ForeignFiles& files = foreign.files;
   const auto& name = files.names().front();
   if (is_weight_file(name)) return weights_in(files.tensors(name).tensors);
   if (!may_hold_tensors(name)) return {};
+  TensorMap tensors;
   try {
-    return weights_in(files.tensors(name).tensors);
+    tensors = weights_in(files.tensors(name).tensors);
   } catch (const Error&) {
     return {};
   }
+  return tensors.empty() ? read_delta(foreign, name) : tensors;
 }
 
 }  // namespace
 
 std::optional<TrainedArtifact> read_foreign(const ForeignArtifact& foreign) {
   TrainedArtifact artifact;
-  artifact.tensors = foreign.files.is_folder() ? read_folder(foreign.files) : read_file(foreign.files);
+  artifact.tensors = foreign.files.is_folder() ? read_folder(foreign) : read_file(foreign);
   if (artifact.tensors.empty()) return std::nullopt;
   for (auto& [name, tensor] : artifact.tensors) tensor = tensor.to(at::kFloat);
   return artifact;
