@@ -40,7 +40,8 @@ TableRequest study_request(Index& index, const std::string& manifest, const std:
           .columns = table.at("columns").get<std::vector<std::string>>(),
           .over = table.at("over").get<std::vector<std::string>>(),
           .compare_to = table.at("compare_to").get<std::string>(),
-          .margins = table.value("margins", std::map<std::string, double>())};
+          .margins = table.value("margins", std::map<std::string, double>()),
+          .select = selection_from(table.value("select", Json()))};
 }
 
 }  // namespace atelier::reports

@@ -22,6 +22,9 @@ class CellReader {
  public:
   CellReader(Index& index, const StudyFacts& facts) : index_(index), facts_(facts) {}
 
+  /// Concepts that the rows of references do not show.
+  void leave_out(std::set<std::string> concepts) { left_out_ = std::move(concepts); }
+
   Cell read(const RowGroup& group, const Column& column) {
     Cell cell;
     if (column.evaluation == nullptr && group.kind == "anchor") return cell;  // nothing is trained
@@ -46,6 +49,7 @@ class CellReader {
                        (column.metric.ends_with("_t") && which == "distinct");
     if (column.evaluation == nullptr || !shown) return cell;
     for (const auto& run : facts_.runs) {
+      if (left_out_.contains(run.subject)) continue;
       auto& values = concepts[run.subject];
       const auto scoring = run.scores.find(column.evaluation->name);
       if (!values.empty() || scoring == run.scores.end() || scoring->second.keys.size() != 1) continue;
@@ -103,6 +107,7 @@ class CellReader {
 
   Index& index_;             // borrowed
   const StudyFacts& facts_;  // borrowed
+  std::set<std::string> left_out_;
 };
 
 std::vector<Column> columns_of(const StudyFacts& facts, const TableRequest& request) {
@@ -258,7 +263,15 @@ Table make_table(Index& index, const std::string& manifest, const TableRequest& 
   table.manifest = manifest;
   for (const auto& column : columns) table.columns.push_back(column.name);
   CellReader reader(index, facts);
-  for (const auto& group : row_groups(facts, request)) {
+  auto groups = row_groups(facts, request);
+  std::string choice;
+  if (request.select) {
+    const auto best = request.select->step ? Column() : column_of(facts, request.select->best);
+    choice = select_rows(
+        *request.select, [&](const RowGroup& group) { return reader.read(group, best); }, groups);
+    reader.leave_out(request.select->development);
+  }
+  for (const auto& group : groups) {
     TableRow row{group.label, group.kind, group.axes, {}};
     for (const auto& column : columns) row.cells.push_back(reader.read(group, column));
     table.rows.push_back(std::move(row));
@@ -272,6 +285,7 @@ Table make_table(Index& index, const std::string& manifest, const TableRequest& 
     for (auto& side : tradeoff_tables(table)) table.sides.push_back(std::move(side));
   }
   table.caption = caption_of(index, facts, columns, table);
+  if (!choice.empty()) table.caption.push_back(choice);
   table.notes = notes_of(index, facts, columns, table);
   for (const auto& published : request.published) add_published(published, columns, table);
   return table;

@@ -10,6 +10,7 @@
 #include "framework/core/json.h"
 #include "framework/store/index.h"
 #include "reports/published.h"
+#include "reports/selection.h"
 #include "reports/statistics.h"
 #include "reports/variance.h"
 
@@ -28,6 +29,7 @@ struct TableRequest {
   std::string compare_to = {};
   /// By column, or by score for all evaluations: a difference whose interval lies within it is called equivalent.
   std::map<std::string, double> margins = {};
+  std::optional<Selection> select = {};
   std::vector<PublishedTable> published = {};
   bool tradeoff =
       false;           ///< adds a table of what identity and text come to together, for each evaluation that has both

@@ -24,11 +24,12 @@ namespace {
 const std::map<std::string, std::array<double, 2>> kPublished{{"clip_i", {0.058, 0.110}}, {"dino_i", {0.151, 0.195}}};
 
 std::int64_t concepts_of(const Json& manifest) {
+  const Json select = manifest.value("resolved", Json::object()).value("select", Json::object());
+  const auto development = select.value("development", std::set<std::string>());  // tables show the others
   std::set<std::string> concepts;
   for (const Json& run : manifest.at("runs")) {
-    if (!run.at("method").get<std::string>().starts_with("anchor:")) {
-      concepts.insert(run.at("concept").get<std::string>());
-    }
+    if (run.at("method").get<std::string>().starts_with("anchor:")) continue;
+    if (const auto name = run.at("concept").get<std::string>(); !development.contains(name)) concepts.insert(name);
   }
   return static_cast<std::int64_t>(concepts.size());
 }

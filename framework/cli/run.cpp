@@ -51,6 +51,9 @@ void print_plan(const Json& manifest, const std::optional<Store>& store, bool wi
     fmt::print("to take into the store: {} pictures of other programs\n", given["images"].dump());
   }
   fmt::print("on {}\n", placement_text(manifest.at("placement")));
+  if (const Json select = manifest.value("resolved", Json::object()).value("select", Json()); !select.is_null()) {
+    fmt::print("selection: {}\n", select.dump());
+  }
   for (const auto& line : resolution_lines(planned_resolution(manifest, store))) fmt::print("{}\n", line);
   for (const Json& run : manifest.at("runs")) {
     fmt::print("  {}  {:<32} {:<16} seed {}{}\n", run.at("id").get<std::string>(), run.at("label").get<std::string>(),

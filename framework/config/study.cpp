@@ -12,9 +12,10 @@ namespace atelier {
 namespace {
 
 const std::vector<std::string>& study_keys() {
-  static const std::vector<std::string> keys = {
-      "study",   "concepts",    "methods", "sweep",     "seed",    "seeds",      "checkpoints", "evaluate", "encoders",
-      "sampler", "sample_seed", "size",    "placement", "preview", "fixed_loss", "snapshot",    "keep",     "tables"};
+  static const std::vector<std::string> keys = {"study",       "concepts",    "methods",   "sweep",    "seed",
+                                                "seeds",       "checkpoints", "evaluate",  "encoders", "sampler",
+                                                "sample_seed", "size",        "placement", "preview",  "fixed_loss",
+                                                "snapshot",    "keep",        "tables",    "select"};
   return keys;
 }
 
@@ -39,6 +40,7 @@ class StudyReader {
     read_snapshot();
     if (const auto* node = map_.get("keep")) read_keep(*node);
     if (const auto* node = map_.get("tables")) read_tables(*node, known_, study_, faults_);
+    if (const auto* node = map_.get("select")) read_select(*node, known_, study_, faults_);
     if (const auto* node = map_.get("concepts")) check_class_labels(*node, study_, faults_);
     check_sampler_settings(root_, known_, study_, faults_);
   }

@@ -124,6 +124,14 @@ struct StudyTable {
   std::map<std::string, double> margins;  ///< of equivalence, by column or score
 };
 
+/// Which of a method's rows tables show: chosen on development concepts, by a rule that is fixed before (evaluation.md
+/// 8.5).
+struct StudySelect {
+  std::vector<std::string> development;  ///< names of concepts
+  std::string best;                      ///< column whose mean over these decides
+  std::optional<std::int64_t> step;      ///< instead: a checkpoint
+};
+
 /// A study file, read: grammar, names and values are checked, and its sweep expands without fault.
 struct Study {
   std::string name;
@@ -147,6 +155,7 @@ struct Study {
   StudySnapshot snapshot;
   std::string keep = "all";
   std::map<std::string, StudyTable> tables;
+  std::optional<StudySelect> select;
 
   std::string file, text;              ///< as read
   std::vector<std::string> overrides;  ///< "a.b=c"
@@ -177,6 +186,9 @@ struct Cell {
 /// with every fault: unknown options, values they cannot have, options without effect, keys assigned twice, duplicates,
 /// an empty sweep.
 [[nodiscard]] std::vector<Cell> expand(const Study& study);
+
+/// {"development": […], "best": column} or {…, "step": n}.
+[[nodiscard]] Json select_json(const StudySelect& select);
 
 /// The study with every default filled in, as a value; pretty_json of it is a study again (JSON is YAML) that expands
 /// to the same cells, in order of labels.

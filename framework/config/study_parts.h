@@ -11,6 +11,7 @@ void read_sweep(const YamlNode& node, Study& study, Faults& faults);
 void read_checkpoints(const YamlNode& node, Study& study, Faults& faults);
 void read_evaluate(const YamlNode& node, const Known& known, Study& study, Faults& faults);
 void read_tables(const YamlNode& node, const Known& known, Study& study, Faults& faults);
+void read_select(const YamlNode& node, const Known& known, Study& study, Faults& faults);
 /// The side of sampled pictures in pixels.
 [[nodiscard]] std::optional<std::int64_t> read_size(const YamlNode& node, const std::string& path, Faults& faults);
 [[nodiscard]] std::optional<StudySampler> read_sampler(const YamlNode& node, const std::string& path,

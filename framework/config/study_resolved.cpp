@@ -31,6 +31,7 @@ class Resolver {
     if (study_.preview) out["preview"] = {{"every", study_.preview->every}, {"prompts", study_.preview->prompts}};
     out["fixed_loss"] = study_.fixed_loss;
     add_tables(out);
+    if (study_.select) out["select"] = select_json(*study_.select);
     return out;
   }
 

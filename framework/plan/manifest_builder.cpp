@@ -83,6 +83,7 @@ Json ManifestBuilder::build() {
     tables[name] = {
         {"rows", table.rows}, {"columns", table.columns}, {"over", table.over}, {"compare_to", table.compare_to}};
     if (!table.margins.empty()) tables[name]["margins"] = table.margins;
+    if (study_.select) tables[name]["select"] = select_json(*study_.select);
   }
   return {{"schema", "atelier.manifest/1"},
           {"study", study_.name},

@@ -51,6 +51,7 @@ keep: all
 tables:
   main: {rows: method, columns: [ti_code.clip_i, db8.clip_t, seconds], over: [concept, seed], compare_to: textreg,
          margins: {clip_i: 0.02, db8.clip_t: 1e-2}}
+select: {development: [dog], best: db8.clip_t}
 )";
 
 Study kitchen_sink() { return read_study(kKitchenSink, "sink.yaml", {}, tests::known()); }
@@ -162,6 +163,8 @@ TEST_CASE("the parts of a study arrive as they were written", "[config][study]")
   CHECK(study.placement.dtype == "bfloat16");
   CHECK(study.snapshot.every_seconds == 60.5);
   CHECK(study.preview->prompts == std::vector<std::string>{"a photo of {}"});
+  REQUIRE(study.select);
+  CHECK(select_json(*study.select) == Json{{"development", {"dog"}}, {"best", "db8.clip_t"}});
   CHECK(study.tables.at("main").margins == std::map<std::string, double>{{"clip_i", 0.02}, {"db8.clip_t", 0.01}});
   CHECK(study.tables.at("main").over == std::vector<std::string>{"concept", "seed"});
 }
