@@ -19,11 +19,12 @@ const Cell& cell_in(const Table& table, const TableRow& row, const std::string& 
   return row.cells.at(static_cast<std::size_t>(place));
 }
 
-/// One of four shapes around (x, y), told apart without colour.
+/// One of four shapes around (x, y), told apart without colour. Where the colours begin again the shapes move on by
+/// one, so that 32 rows look different.
 std::string marker(double x, double y, std::size_t i, bool hollow) {
   const auto paint = hollow ? fmt::format("fill=\"none\" stroke=\"{}\" stroke-width=\"2\"", colour_of(i))
                             : fmt::format("fill=\"{}\"", colour_of(i));
-  switch (i / 2 % 4) {
+  switch ((i / 2 + i / 8) % 4) {
     case 0:
       return fmt::format("<circle cx=\"{}\" cy=\"{}\" r=\"5\" {}/>", at(x), at(y), paint);
     case 1:
