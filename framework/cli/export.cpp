@@ -21,6 +21,9 @@
 #include "framework/store/queries.h"
 #include "reports/grid_image.h"
 #include "reports/pictures.h"
+#include "reports/svg_pdf.h"
+#include "reports/table.h"
+#include "reports/tradeoff.h"
 
 namespace atelier::cli {
 namespace {
@@ -28,7 +31,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct ExportOptions {
-  std::string study, store, out, grid, bundle, form = "atelier";
+  std::string study, store, out, grid, bundle, figure, evaluation, form = "atelier";
   std::int64_t prompts = 12, cell = 0;
   bool images = false, artifacts = false, json = false, with_pictures = false;
 };
@@ -158,9 +161,10 @@ Json author_items(const Store& store, Index& index, const std::string& manifest,
 }
 
 void check_choice(const ExportOptions& options) {
-  const std::string all = "--images, --artifacts, --grid and --bundle";
+  const std::string all = "--images, --artifacts, --grid, --figure and --bundle";
   const auto chosen = static_cast<int>(options.images) + static_cast<int>(options.artifacts) +
-                      static_cast<int>(!options.grid.empty()) + static_cast<int>(!options.bundle.empty());
+                      static_cast<int>(!options.grid.empty()) + static_cast<int>(!options.figure.empty()) +
+                      static_cast<int>(!options.bundle.empty());
   if (chosen != 1) {
     throw Error(
         {.where = "export", .found = (chosen == 0 ? "none of " : "several of ") + all, .expected = "one of them"},
@@ -168,7 +172,7 @@ void check_choice(const ExportOptions& options) {
   }
   const bool folder = options.images || options.artifacts;
   if (folder == options.out.empty()) {
-    const std::string other = options.grid.empty() ? "--bundle" : "--grid";
+    const std::string other = !options.grid.empty() ? "--grid" : !options.figure.empty() ? "--figure" : "--bundle";
     throw Error({.where = "export",
                  .found = folder ? "no --out" : "--out with " + other,
                  .expected = folder ? "--out DIR, the folder to write into" : other + " alone, with what to write"},
@@ -208,6 +212,38 @@ int export_grid(const ExportOptions& options) {
   return 1;
 }
 
+/// The trade-off plot of one evaluation, in the form that the file's name says.
+int export_figure(const ExportOptions& options) {
+  check_output("--figure", options.figure);
+  const bool pdf = options.figure.ends_with(".pdf");
+  if (!pdf && !options.figure.ends_with(".svg")) {
+    throw Error({.where = "--figure", .found = options.figure, .expected = "a file .svg or .pdf"}, ErrorKind::usage);
+  }
+  const auto index = open_index(open_store(options.store));
+  const auto table = reports::make_table(*index, current_manifest(*index, options.study),
+                                         {.study = options.study, .rows = {"method"}});
+  const auto all = reports::tradeoffs_of(table.columns);
+  std::vector<std::string> names;
+  for (const auto& each : all) names.push_back(each.evaluation);
+  const auto chosen = options.evaluation.empty()
+                          ? (all.size() == 1 ? all.begin() : all.end())
+                          : std::ranges::find(all, options.evaluation, &reports::Tradeoff::evaluation);
+  if (chosen == all.end()) {
+    throw Error({.where = "--evaluation",
+                 .found = options.evaluation.empty() ? fmt::format("none, of {}", all.size()) : options.evaluation,
+                 .expected = names.empty() ? "an evaluation that scores identity and text" : "one of " + join(names)},
+                ErrorKind::usage);
+  }
+  const auto svg = reports::tradeoff_svg(table, *chosen);
+  write_file_atomically(options.figure, pdf ? reports::svg_to_pdf(svg) : svg);
+  if (options.json) {
+    fmt::print("{}\n", Json{{"file", options.figure}}.dump(-1, ' ', false, Json::error_handler_t::replace));
+  } else {
+    fmt::print("{}\n", options.figure);
+  }
+  return 0;
+}
+
 /// What reprints the tables elsewhere, as a store of its own.
 int export_bundle(const ExportOptions& options) {
   check_output_folder("--bundle", options.bundle);
@@ -227,6 +263,7 @@ int export_bundle(const ExportOptions& options) {
 int export_study(const ExportOptions& options) {
   check_choice(options);
   if (!options.bundle.empty()) return export_bundle(options);
+  if (!options.figure.empty()) return export_figure(options);
   if (!options.grid.empty()) return export_grid(options);
   check_output_folder("--out", options.out);
   const Store store = open_store(options.store);
@@ -274,6 +311,9 @@ void add_export(CLI::App& parent, Action& action) {
   whole_number(app->add_option("--cell", options->cell, "side of the grid's squares in pixels; 0: the pictures' own")
                    ->capture_default_str(),
                0, 4096);
+  app->add_option("--figure", options->figure, "identity against text as a plot, .svg or .pdf")->type_name("FILE");
+  app->add_option("--evaluation", options->evaluation, "the evaluation that --figure shows (default: the only one)")
+      ->type_name("NAME");
   app->add_option("--bundle", options->bundle,
                   "a folder to make, from which `table` and `report` with --store DIR print the same elsewhere")
       ->type_name("DIR");
@@ -286,6 +326,7 @@ void add_export(CLI::App& parent, Action& action) {
       "  atelier export demo --artifacts --form authors --out checkpoints\n"
       "  atelier export demo --artifacts --form pipeline --out pipelines\n"
       "  atelier export demo --grid grid.png --cell 128\n"
+      "  atelier export demo --figure tradeoff.pdf\n"
       "  atelier export demo --bundle demo-bundle\n");
   app->callback([options, &action] { action = [options] { return export_study(*options); }; });
 }

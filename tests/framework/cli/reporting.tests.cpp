@@ -84,6 +84,14 @@ TEST_CASE("A bundle prints the same table and page as its store, and says where 
   CHECK_THAT(damaged.err, Contains("bundle/study.yaml: SHA-256 ") && Contains("copy it again"));
 }
 
+TEST_CASE("A figure needs an evaluation of identity and text, and a name that tells its form", "[cli][reporting]") {
+  const HalfMade study;  // has none
+  const auto none = study.ask({"export", "toy", "--figure", study.file("plot.pdf")});
+  CHECK(none.code == 2);
+  CHECK_THAT(none.err, Contains("an evaluation that scores identity and text"));
+  CHECK_THAT(study.ask({"export", "toy", "--figure", study.file("plot.png")}).err, Contains("a file .svg or .pdf"));
+}
+
 TEST_CASE("Forms that do not go together are refused", "[cli][reporting]") {
   const HalfMade study;
   const auto grid = study.file("grid.png"), folder = study.file("out");
