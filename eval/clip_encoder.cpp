@@ -19,6 +19,11 @@ Tensor ClipEncoder::image_features(const Tensor& pixel_values) const {
   return as_host_floats(model_.image_features(pixel_values.to(placement_.device, placement_.dtype)));
 }
 
+Tensor ClipEncoder::image_features_each(const Tensor& pixel_values) const {
+  const at::NoGradGuard no_grad;
+  return as_host_floats(model_.vision().features_each(pixel_values.to(placement_.device, placement_.dtype)));
+}
+
 Tensor ClipEncoder::text_features(const std::string& text) const {
   const at::NoGradGuard no_grad;
   const auto ids = encode(text);

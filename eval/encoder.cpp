@@ -1,6 +1,7 @@
 #include "eval/encoder.h"
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -29,6 +30,10 @@ class PictureEncoder final : public Encoder {
     const at::NoGradGuard no_grad;
     return as_host_floats(model_->features(pixel_values.to(placement_.device, placement_.dtype)));
   }
+  Tensor image_features_each(const Tensor& pixel_values) const override {
+    const at::NoGradGuard no_grad;
+    return as_host_floats(model_->features_each(pixel_values.to(placement_.device, placement_.dtype)));
+  }
   Tensor text_features(const std::string& text) const override {
     throw Error({.where = where_,
                  .found = fmt::format("the text \"{}\" for an encoder of pictures", text),
@@ -45,6 +50,12 @@ class PictureEncoder final : public Encoder {
 };
 
 }  // namespace
+
+Tensor Encoder::image_features_each(const Tensor& pixel_values) const {
+  std::vector<Tensor> rows;
+  for (std::int64_t i = 0; i < pixel_values.size(0); ++i) rows.push_back(image_features(pixel_values.narrow(0, i, 1)));
+  return at::cat(rows);
+}
 
 Tensor as_host_floats(const Tensor& features) { return features.to(at::kCPU, at::kFloat); }
 

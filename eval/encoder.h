@@ -21,6 +21,8 @@ class Encoder {
 
   /// pixel_values [B, 3, S, S] on the CPU -> [B, F] float32 on the CPU.
   [[nodiscard]] virtual Tensor image_features(const Tensor& pixel_values) const = 0;
+  /// pixel_values [n, 3, S, S] -> [n, F]: each row, to the bit, what image_features() gives for it alone.
+  [[nodiscard]] virtual Tensor image_features_each(const Tensor& pixel_values) const;
   /// [F] float32 on the CPU. Throws Error for a text of more tokens than the encoder reads, for one with an added
   /// token, and for an encoder without a text half.
   [[nodiscard]] virtual Tensor text_features(const std::string& text) const = 0;

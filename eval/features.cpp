@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "eval/read_ahead.h"
 #include "framework/core/error.h"
 #include "framework/image/decode.h"
 
@@ -39,8 +40,7 @@ std::optional<PixelValues> pixel_values(const Picture& picture, const EncoderUse
 /// Gathers pictures into calls of a fixed number of rows. A damaged picture keeps its place, as zeros.
 class Batcher {
  public:
-  /// On a CPU the rows go one by one: its kernels treat the last rows and elements of a call otherwise than the first.
-  Batcher(const Encoder& encoder, std::int64_t rows) : encoder_(encoder), rows_(encoder.on_cpu() ? 1 : rows) {
+  Batcher(const Encoder& encoder, std::int64_t rows) : encoder_(encoder), rows_(rows) {
     const auto side = encoder.image_size();
     input_ = at::zeros({rows_, 3, side, side});
   }
@@ -66,7 +66,9 @@ class Batcher {
 
  private:
   void flush() {
-    parts_.push_back(encoder_.image_features(input_).narrow(0, 0, used_));
+    // On a CPU the rows go one by one: its kernels treat the last rows and elements of a call otherwise than the first.
+    parts_.push_back(encoder_.on_cpu() ? encoder_.image_features_each(input_.narrow(0, 0, used_))
+                                       : encoder_.image_features(input_).narrow(0, 0, used_));
     input_.zero_();
     used_ = 0;
   }
@@ -104,11 +106,14 @@ PictureFeatures picture_features(const Encoder& encoder, const EncoderUse& use, 
   FrontEndOptions options = protocol.pictures;
   options.role = role;
   options.image_size = static_cast<int>(encoder.image_size());
-  options.threads = at::get_num_threads();
+  options.threads = 1;  // a picture each: reading ahead uses the threads
+  const auto threads = static_cast<std::size_t>(at::get_num_threads());
+  ReadAhead<std::optional<PixelValues>> ahead(pictures.size(), threads, 2 * static_cast<std::size_t>(protocol.batch),
+                                              [&](std::size_t k) { return pixel_values(pictures[k], use, options); });
   PictureFeatures features;
   Batcher batcher(encoder, protocol.batch);
-  for (const Picture& picture : pictures) {
-    const auto values = pixel_values(picture, use, options);
+  for (std::size_t k = 0; k < pictures.size(); ++k) {
+    const auto values = ahead.next();
     features.decoded.push_back(values.has_value());
     batcher.add(values);
   }

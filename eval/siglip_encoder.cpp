@@ -17,6 +17,11 @@ Tensor SiglipEncoder::image_features(const Tensor& pixel_values) const {
   return as_host_floats(model_.image_features(pixel_values.to(placement_.device, placement_.dtype)));
 }
 
+Tensor SiglipEncoder::image_features_each(const Tensor& pixel_values) const {
+  const at::NoGradGuard no_grad;
+  return as_host_floats(model_.vision().features_each(pixel_values.to(placement_.device, placement_.dtype)));
+}
+
 const SiglipTokenizer& SiglipEncoder::tokenizer() const {
   if (tokenizer_) return *tokenizer_;
   auto loaded = SiglipTokenizer::load(tokenizer_folder(files_, {"spiece.model", "tokenizer.json"}));

@@ -14,6 +14,7 @@ class SiglipEncoder final : public Encoder {
   SiglipEncoder(const Json& config, Weights weights, EncoderFiles files);
 
   [[nodiscard]] Tensor image_features(const Tensor& pixel_values) const override;
+  [[nodiscard]] Tensor image_features_each(const Tensor& pixel_values) const override;
   [[nodiscard]] Tensor text_features(const std::string& text) const override;
   [[nodiscard]] bool on_cpu() const override { return placement_.device.is_cpu(); }
   [[nodiscard]] std::int64_t image_size() const override { return model_.vision().image_size(); }

@@ -49,14 +49,14 @@ ClipVision::ClipVision(const ClipVisionConfig& config, Weights& weights) : confi
   projection_.emplace(root / "visual_projection", options.width, config.projection, false);
 }
 
-Tensor ClipVision::features(const Tensor& pixel_values) const {
+Tensor ClipVision::embed(const Tensor& pixel_values) const {
   require_image_size(pixel_values, config_.vision.image_size, where_);
   const Tensor patches = patches_->forward(pixel_values);  // [B, patches, D]
   const auto type = patches.scalar_type();
   const Tensor classes = class_row_.to(type).expand({patches.size(0), 1, -1});
-  Tensor x = norm_in_->forward(at::cat({classes, patches}, 1) + positions_.to(type));
-  for (const auto& block : blocks_) x = block->forward(x);
-  return projection_->forward(norm_out_->forward(x.select(1, 0)));
+  return norm_in_->forward(at::cat({classes, patches}, 1) + positions_.to(type));
 }
+
+Tensor ClipVision::pool(const Tensor& x) const { return projection_->forward(norm_out_->forward(x.select(1, 0))); }
 
 }  // namespace atelier

@@ -70,7 +70,7 @@ Dinov2::Dinov2(const Json& config, Weights weights, PositionInterpolation positi
   weights.check();
 }
 
-Tensor Dinov2::features(const Tensor& pixel_values) const {
+Tensor Dinov2::embed(const Tensor& pixel_values) const {
   const Tensor patches = patches_->forward(pixel_values);  // [B, patches, D]
   const auto batch = patches.size(0);
   const auto type = patches.scalar_type();
@@ -80,8 +80,9 @@ Tensor Dinov2::features(const Tensor& pixel_values) const {
   if (registers_.defined()) {  // after the class token, without positions
     x = at::cat({x.narrow(1, 0, 1), registers_.to(type).expand({batch, -1, -1}), x.narrow(1, 1, x.size(1) - 1)}, 1);
   }
-  for (const auto& block : blocks_) x = block->forward(x);
-  return norm_->forward(x.select(1, 0));
+  return x;
 }
+
+Tensor Dinov2::pool(const Tensor& x) const { return norm_->forward(x.select(1, 0)); }
 
 }  // namespace atelier

@@ -1,6 +1,9 @@
 #include "framework/models/image_encoder.h"
 
+#include <ATen/ops/cat.h>
 #include <fmt/format.h>
+
+#include <vector>
 
 #include "framework/models/clip_vision.h"
 #include "framework/models/dinov2.h"
@@ -10,6 +13,12 @@
 #include "framework/models/vit.h"
 
 namespace atelier {
+
+Tensor ImageEncoder::features_each(const Tensor& pixel_values) const {
+  std::vector<Tensor> rows;
+  for (std::int64_t i = 0; i < pixel_values.size(0); ++i) rows.push_back(features(pixel_values.narrow(0, i, 1)));
+  return at::cat(rows);
+}
 
 std::unique_ptr<ImageEncoder> make_image_encoder(const Json& config, Weights weights, PositionInterpolation positions) {
   const ConfigReader reader(config, weights.where());

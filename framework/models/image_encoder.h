@@ -21,6 +21,9 @@ class ImageEncoder {
   /// shape.
   [[nodiscard]] virtual Tensor features(const Tensor& pixel_values) const = 0;
 
+  /// pixel_values [n, 3, S, S] -> [n, F]: each row, to the bit, what features() gives for it alone.
+  [[nodiscard]] virtual Tensor features_each(const Tensor& pixel_values) const;
+
   /// Side of the pictures it was trained on, in pixels.
   [[nodiscard]] virtual std::int64_t image_size() const = 0;
   [[nodiscard]] Registry& registry() { return registry_; }

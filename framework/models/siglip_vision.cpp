@@ -63,12 +63,12 @@ SiglipVision::SiglipVision(const VisionConfig& config, Weights& weights) : confi
   head_.emplace(model / "head", options);
 }
 
-Tensor SiglipVision::features(const Tensor& pixel_values) const {
+Tensor SiglipVision::embed(const Tensor& pixel_values) const {
   require_image_size(pixel_values, config_.image_size, where_);
   const Tensor patches = patches_->forward(pixel_values);  // [B, patches, D]
-  Tensor x = patches + positions_.to(patches.scalar_type());
-  for (const auto& block : blocks_) x = block->forward(x);
-  return head_->forward(norm_->forward(x));
+  return patches + positions_.to(patches.scalar_type());
 }
+
+Tensor SiglipVision::pool(const Tensor& x) const { return head_->forward(norm_->forward(x)); }
 
 }  // namespace atelier

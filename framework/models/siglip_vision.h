@@ -3,7 +3,7 @@
 #include <optional>
 #include <vector>
 
-#include "framework/models/image_encoder.h"
+#include "framework/models/block_encoder.h"
 
 namespace atelier {
 
@@ -12,17 +12,19 @@ namespace atelier {
 
 /// SigLIP's vision tower (Zhai et al. 2023, arXiv:2303.15343): no class token; one learned query attends to all
 /// patches.
-class SiglipVision final : public ImageEncoder {
+class SiglipVision final : public BlockEncoder {
  public:
   /// From a SiglipVisionModel or a whole SiglipModel, with or without the leading `vision_model.`.
   SiglipVision(const Json& config, Weights weights);
   /// As a part of a larger checkpoint: takes its own tensors and leaves check() to the caller.
   SiglipVision(const VisionConfig& config, Weights& weights);
 
-  [[nodiscard]] Tensor features(const Tensor& pixel_values) const override;
   [[nodiscard]] std::int64_t image_size() const override { return config_.image_size; }
 
  private:
+  [[nodiscard]] Tensor embed(const Tensor& pixel_values) const override;
+  [[nodiscard]] Tensor pool(const Tensor& x) const override;
+
   /// h + mlp(norm(h)), h = attention(probe, x, x); q, k and v stacked in one matrix.
   struct Head {
     Head(const Scope& scope, const EncoderBlock::Options& options);
@@ -38,7 +40,6 @@ class SiglipVision final : public ImageEncoder {
   std::string where_;
   Tensor positions_;  // [patches, D]
   std::optional<PatchEmbedding> patches_;
-  std::vector<std::unique_ptr<EncoderBlock>> blocks_;
   std::optional<LayerNorm> norm_;
   std::optional<Head> head_;
 };

@@ -44,16 +44,16 @@ ViT::ViT(const Json& config, Weights weights) : config_(vit_config(config, weigh
   weights.check();
 }
 
-Tensor ViT::features(const Tensor& pixel_values) const {
+Tensor ViT::embed(const Tensor& pixel_values) const {
   const Tensor patches = patches_->forward(pixel_values);  // [B, patches, D]
   const auto type = patches.scalar_type();
   const auto precise = type == at::kDouble ? at::kDouble : at::kFloat;
   const Tensor positions =
       fit_positions(positions_, pixel_values.size(2) / config_.patch_size, pixel_values.size(3) / config_.patch_size,
                     PositionInterpolation::size, precise);
-  Tensor x = at::cat({class_row_.to(type).expand({patches.size(0), -1, -1}), patches}, 1) + positions.to(type);
-  for (const auto& block : blocks_) x = block->forward(x);
-  return norm_->forward(x.select(1, 0));
+  return at::cat({class_row_.to(type).expand({patches.size(0), -1, -1}), patches}, 1) + positions.to(type);
 }
+
+Tensor ViT::pool(const Tensor& x) const { return norm_->forward(x.select(1, 0)); }
 
 }  // namespace atelier

@@ -59,8 +59,12 @@ TEST_CASE("an encoder with a cache computes every picture once, in every process
   // One row of a call of two is another call: on a device its last bits might differ.
   CHECK(at::equal(other.image_features(b.narrow(0, 0, 1)), both.narrow(0, 0, 1)));
   CHECK(calls == 3);
+  // Row by row, what is known is not computed again: of three rows the first is.
+  const Tensor three = at::cat({a, b});
+  CHECK(at::equal(other.image_features_each(three), at::cat({first, both})));
+  CHECK(calls == 4);  // the second row of b; its first was computed above
   CHECK(at::equal(cached(place, calls, {{"encoder", "b"}}).image_features(a), first));
-  CHECK(calls == 4);
+  CHECK(calls == 5);
   CHECK(std::distance(fs::directory_iterator(place), fs::directory_iterator()) == 2);
 }
 

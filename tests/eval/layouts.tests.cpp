@@ -97,6 +97,24 @@ TEST_CASE("DINOv2 in its authors' names agrees with timm in both position modes"
   CHECK(unit_error(features("pixel_values.63", Positions::offset), reference["dinov2.own"]) < 1e-6);
 }
 
+TEST_CASE("Pictures encoded together are, to the bit, what each is alone", "[eval][layouts]") {
+  const auto check = [](const fs::path& path, std::int64_t side) {
+    INFO(path);
+    const auto encoder = open_on_cpu(path);
+    const Tensor pixels = at::rand({5, 3, side, side});
+    const Tensor each = encoder->image_features_each(pixels);
+    REQUIRE(each.size(0) == 5);
+    for (std::int64_t i = 0; i < 5; ++i) {
+      CHECK(at::equal(each.narrow(0, i, 1), encoder->image_features(pixels.narrow(0, i, 1))));
+    }
+  };
+  check(kLayouts / "openai", 32);
+  check(kLayouts / "open_clip", 32);
+  check(kLayouts / "dino.pth", 32);
+  check(kLayouts / "dinov2.safetensors", 28);
+  check(eval_folder() / "models/siglip_tiny", 32);
+}
+
 TEST_CASE("A variant of OpenCLIP that is not built is refused by its key", "[eval][layouts]") {
   const TemporaryFolder folder;
   link_all(kLayouts / "open_clip", folder);
