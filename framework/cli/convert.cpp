@@ -2,14 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "framework/cli/base_model.h"
 #include "framework/cli/command.h"
 #include "framework/cli/options.h"
+#include "framework/config/study_merge.h"
 #include "framework/core/error.h"
 #include "framework/core/progress.h"
 #include "framework/core/text.h"
+#include "framework/plan/plugins.h"
+#include "framework/store/digest_cache.h"
 
 namespace atelier::cli {
 namespace {
@@ -77,6 +81,44 @@ void print_conversion(const ConvertReport& report, const std::string& out, bool 
   }
 }
 
+/// Options that a method has when nothing is chosen.
+bool takes_lora(const MethodSpec& spec) {
+  return learns_low_rank(spec, resolve_options(spec, "", Json::object(), spec.name));
+}
+bool takes_tokens(const MethodSpec& spec) { return find_option(spec, "placeholder_token") != nullptr; }
+
+/// The method that `--to` names, after a look at what it can apply of the file.
+std::string method_named(const std::string& to, const std::string& in) {
+  DigestCache digests;
+  const PluginCatalog catalog(digests);
+  std::vector<std::string> names;
+  for (const auto& name : written_dialects()) {
+    if (name != "artifact") names.push_back(name);
+  }
+  for (const auto& plugin : catalog.all()) {
+    if (takes_lora(plugin.method) || takes_tokens(plugin.method)) names.push_back(plugin.method.name);
+  }
+  const auto found = std::ranges::find(catalog.all(), to, [](const auto& plugin) { return plugin.method.name; });
+  if (found == catalog.all().end()) {
+    const auto near = nearest(to, names);
+    throw Error({.where = "--to",
+                 .found = fmt::format("'{}'", to),
+                 .expected = "a dialect or a method: " + join(names, ", ", 40),
+                 .advice = near.empty() ? "" : fmt::format("did you mean {}?", near)},
+                ErrorKind::usage);
+  }
+  for (const auto& dialect : dialects_of(in)) {
+    const bool lora = find_dialect(dialect).holds == "LoRA" && sniff_artifact(in) != ArtifactKind::embedding;
+    if (lora ? takes_lora(found->method) : takes_tokens(found->method)) continue;
+    throw Error({.where = "--to " + to,
+                 .found = fmt::format("{} for a method that learns no {}", in, lora ? "LoRA" : "token"),
+                 .expected = "a method that applies what the file holds",
+                 .advice = "`atelier plugins` lists the methods"},
+                ErrorKind::usage);
+  }
+  return to;
+}
+
 void require(const std::optional<std::string>& value, const char* name) {
   if (value) return;
   throw Error({.where = "convert",
@@ -92,16 +134,20 @@ int run_convert(const ConvertOptions& options) {
   require(options.to, "--to");
   require(options.out, "--out");
   check_output("--out", *options.out);
+  const auto known = written_dialects();
+  const bool dialect = *options.to != "artifact" && std::ranges::count(known, *options.to) > 0;
+  const auto method = dialect ? std::string() : method_named(*options.to, *options.in);
   std::optional<ConvertTarget> target;
   if (!options.base.model.empty()) target = convert_target(open_base_model(options.base));
   Progress progress("convert", 1);
   const auto report = convert({.in = *options.in,
-                               .to = *options.to,
+                               .to = dialect ? *options.to : "artifact",
                                .out = *options.out,
                                .target = target ? &*target : nullptr,
                                .token = options.token,
                                .dtype = dtype_of(options.dtype),
-                               .title = options.title});
+                               .title = options.title,
+                               .method = method});
   progress.advance();
   progress.finish();
   print_conversion(report, *options.out, options.json);
@@ -115,6 +161,7 @@ constexpr const char* kConvertExamples =
 Examples:
   atelier convert --list
   atelier convert out/lora.safetensors --to kohya --model sd15 --out out/webui.safetensors
+  atelier convert webui.safetensors --to METHOD --model sd15 --out out/artifact.safetensors
   atelier convert learned_embeds.bin --to a1111 --out out/cat.pt
 )";
 
@@ -125,7 +172,8 @@ void add_convert(CLI::App& parent, Action& action) {
   const auto options = std::make_shared<ConvertOptions>();
   app->add_option("file", options->in, "a LoRA or learned tokens: a file, or a folder that holds them")
       ->type_name("FILE");
-  one_of(app->add_option("--to", options->to, "dialect to write"), written_dialects());
+  app->add_option("--to", options->to, "dialect to write, or the method that applies it as an artifact")
+      ->type_name("DIALECT|METHOD");
   app->add_option("--out", options->out, "file to write")->type_name("FILE");
   add_optional_base_model(*app, options->base, "base model, where --list says so: a folder, a file, or a name");
   one_of(app->add_option("--dtype", options->dtype, "element type of the written tensors")->capture_default_str(),

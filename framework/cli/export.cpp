@@ -16,6 +16,8 @@
 #include "framework/core/mapped_file.h"
 #include "framework/core/text.h"
 #include "framework/files/zip_archive.h"
+#include "framework/formats/convert.h"
+#include "framework/formats/merge.h"
 #include "framework/image/encode.h"
 #include "framework/store/bundle.h"
 #include "framework/store/queries.h"
@@ -160,6 +162,41 @@ Json author_items(const Store& store, Index& index, const std::string& manifest,
   return items;
 }
 
+/// Every run's last artifact as a LoRA that other programs load, with its tokens, in a folder named by the run. Returns
+/// how many were written; methods that learn more or else are named on standard error.
+std::size_t write_loras(const Json& items) {
+  std::size_t written = 0;
+  for (const Json& item : items) {
+    const auto object = item.at("object").get<std::string>();
+    const auto out = item.at("out").get<std::string>();
+    const auto kind = sniff_artifact(object);
+    if (kind != ArtifactKind::lora && kind != ArtifactKind::lora_and_embedding) {
+      fmt::print(stderr, "atelier: {} learned no LoRA: nothing is written for {}\n",
+                 item.at("method").get<std::string>(), out);
+      continue;
+    }
+    const auto artifact = read_for_conversion(object, nullptr, "");
+    write_merged_lora(artifact.lora->entries, artifact.embeddings, out);
+    ++written;
+  }
+  return written;
+}
+
+int export_loras(const ExportOptions& options, const Json& items, std::size_t missing) {
+  const auto written = write_loras(items);
+  if (options.json) {
+    for (const Json& item : items) {
+      if (!fs::exists(item.at("out").get<std::string>())) continue;
+      fmt::print("{}\n", Json{{"folder", item.at("out")}}.dump(-1, ' ', false, Json::error_handler_t::replace));
+    }
+  } else {
+    fmt::print("{} LoRAs written below {}\n", written, options.out);
+  }
+  if (missing == 0) return 0;
+  fmt::print(stderr, "atelier: {} runs are not trained yet; `atelier status {}` says which\n", missing, options.study);
+  return 1;
+}
+
 void check_choice(const ExportOptions& options) {
   const std::string all = "--images, --artifacts, --grid, --figure and --bundle";
   const auto chosen = static_cast<int>(options.images) + static_cast<int>(options.artifacts) +
@@ -272,6 +309,7 @@ int export_study(const ExportOptions& options) {
   if (options.form != "atelier" && options.artifacts) {
     std::size_t missing = 0;
     const Json items = author_items(store, *index, manifest, options.out, missing);
+    if (options.form == "lora") return export_loras(options, items, missing);
     launch_worker({{"job", "export.files"},
                    {"items", items},
                    {"form", options.form},
@@ -300,9 +338,10 @@ void add_export(CLI::App& parent, Action& action) {
   app->add_flag("--artifacts", options->artifacts, "trained tensors: <method>/<concept>/<seed>/….safetensors");
   one_of(app->add_option(
                 "--form", options->form,
-                "of artifacts: ours, the files that the method's own programs write, or a whole model for diffusers")
+                "of artifacts: ours, the files that the method's own programs write, a LoRA with its tokens for any "
+                "program, or a whole model for diffusers")
              ->capture_default_str(),
-         {"atelier", "authors", "pipeline"});
+         {"atelier", "authors", "lora", "pipeline"});
   app->add_option("--grid", options->grid,
                   "one picture: for each concept its photos, a row a method and anchor, a column a prompt")
       ->type_name("FILE");
@@ -324,6 +363,7 @@ void add_export(CLI::App& parent, Action& action) {
   app->footer(
       "Examples:\n  atelier export demo --images --out pictures\n"
       "  atelier export demo --artifacts --form authors --out checkpoints\n"
+      "  atelier export demo --artifacts --form lora --out loras\n"
       "  atelier export demo --artifacts --form pipeline --out pipelines\n"
       "  atelier export demo --grid grid.png --cell 128\n"
       "  atelier export demo --figure tradeoff.pdf\n"

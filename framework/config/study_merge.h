@@ -4,7 +4,7 @@
 
 namespace atelier {
 
-/// The pieces of read_study about merged methods. Internal to the room.
+/// The pieces of read_study about merged methods; but for learns_low_rank() internal to the room.
 
 /// Reads `merge: {subject: …, style: …}`; labels are checked by check_merges(), once all methods are read.
 [[nodiscard]] StudyMerge read_merge(const YamlNode& node, const std::string& path, Faults& faults);

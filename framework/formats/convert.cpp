@@ -13,6 +13,7 @@
 #include "framework/files/torch_writer.h"
 #include "framework/formats/artifact_content.h"
 #include "framework/formats/lora_writer_parts.h"
+#include "framework/formats/trained_artifact.h"
 
 namespace atelier {
 namespace {
@@ -216,6 +217,38 @@ void check_pair(const std::vector<std::string>& from, const ConvertRequest& requ
               ErrorKind::usage);
 }
 
+std::vector<EmbeddingFile> of_dtype(std::vector<EmbeddingFile> tokens, const std::optional<Dtype>& dtype) {
+  if (!dtype) return tokens;
+  for (auto& token : tokens) {
+    for (auto& [tower, vectors] : token.towers) vectors = scaled(vectors, 1.0, *dtype, token.token);
+  }
+  return tokens;
+}
+
+void check_tokens(const std::vector<EmbeddingFile>& tokens, const ConvertRequest& request) {
+  if (request.target == nullptr || request.target->widths.empty()) return;
+  for (const auto& token : tokens) check_widths(token, request.target->widths, request.in.string());
+}
+
+/// A LoRA, tokens or both, as a method applies them.
+ConvertReport convert_to_artifact(const ConvertRequest& request, ConvertReport report) {
+  auto artifact = read_for_conversion(request.in, request.target, request.token);
+  const auto tokens = of_dtype(picked(std::move(artifact.embeddings), request), request.dtype);
+  check_tokens(tokens, request);
+  std::vector<LoraEntry> entries;
+  if (artifact.lora) {
+    entries = of_dtype(std::move(artifact.lora->entries), request.dtype);
+    for (auto& entry : entries) entry.module = session_layer(entry.module);
+    report.left = artifact.lora->ignored;
+  }
+  auto set = trained_artifact(entries, tokens, request.method, join(report.from, " with "));
+  note_alphas(set, entries);
+  write_safetensors(request.out, set.tensors, {.metadata = set.metadata});
+  report.layers = entries.size();
+  for (const auto& token : tokens) report.tokens.push_back(token.token);
+  return report;
+}
+
 }  // namespace
 
 Artifact read_for_conversion(const std::filesystem::path& in, const ConvertTarget* target, const std::string& token) {
@@ -227,6 +260,7 @@ Artifact read_for_conversion(const std::filesystem::path& in, const ConvertTarge
 ConvertReport convert(const ConvertRequest& request) {
   ConvertReport report{.from = dialects_of(request.in), .to = request.to, .layers = 0, .tokens = {}, .left = {}};
   check_pair(report.from, request);
+  if (request.to == "artifact") return convert_to_artifact(request, std::move(report));
   const bool tokens_alone = !is_lora(request.to);
   Artifact artifact;
   if (tokens_alone && !std::filesystem::is_directory(request.in)) {  // also from a LoRA that nobody can place
@@ -238,10 +272,7 @@ ConvertReport convert(const ConvertRequest& request) {
     artifact = read_for_conversion(request.in, request.target, request.token);
   }
   const auto tokens = picked(std::move(artifact.embeddings), request);
-  for (const auto& token : tokens) {
-    const bool known = request.target != nullptr && !request.target->widths.empty();
-    if (known) check_widths(token, request.target->widths, request.in.string());
-  }
+  check_tokens(tokens, request);
   if (tokens_alone) {
     write_tokens(tokens, request);
     for (const auto& token : tokens) report.tokens.push_back(token.token);

@@ -30,6 +30,7 @@ struct ConvertRequest {
   std::string token = {};                 ///< names a token whose file does not; of several, the one to write
   std::optional<Dtype> dtype = {};        ///< of the written tensors; nothing: as they are
   std::string title = {};                 ///< of the written LoRA, where the dialect has a place for one
+  std::string method = {};                ///< that applies a written artifact
 };
 
 /// What was done.

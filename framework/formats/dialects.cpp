@@ -43,7 +43,8 @@ std::vector<std::string> dialects_of_content(const ArtifactContent& content) {
   }
   if (kind == ArtifactKind::lora) return names;
   const auto tokens = content.pickle ? read_embeddings(*content.pickle) : read_embeddings(content.tensors);
-  names.push_back(token_name(tokens.front().form, content.pickle.has_value()));
+  auto name = token_name(tokens.front().form, content.pickle.has_value());
+  if (std::ranges::count(names, name) == 0) names.push_back(std::move(name));
   return names;
 }
 
@@ -59,6 +60,8 @@ const std::vector<Dialect>& dialects() {
        "lora_unet_….lora_down.weight of sd-scripts, for A1111 and ComfyUI; for SDXL with the original model's names"},
       {"cloneofsimo", "LoRA", ".safetensors", true, true, false,
        "unet:0:up, numbered layers; TextReg's programs; can hold tokens beside the LoRA"},
+      {"artifact", "LoRA", ".safetensors", true, false, false,
+       "what a method trains: for `sample --artifact` and `merge`, written by --to METHOD; holds tokens too"},
       {"peft-folder", "LoRA", "", false, true, true, "folders with adapter_config.json, one for each component"},
       {"diffusers-2023", "LoRA", ".safetensors", false, false, false, "….processor.to_q_lora.down.weight"},
       {"kohya-sgm", "LoRA", ".safetensors", false, true, true, "lora_unet_input_blocks_…, sd-scripts for SDXL"},
@@ -88,10 +91,13 @@ std::vector<ConversionPair> conversions() {
   std::vector<ConversionPair> pairs;
   for (const auto& from : dialects()) {
     for (const auto& to : dialects()) {
+      const bool artifact = from.name == "artifact" || to.name == "artifact";
       const bool towers = (from.name == "two-towers") == (to.name == "two-towers");
-      if (!to.written || !towers) continue;
+      if (!to.written || !(towers || artifact)) continue;
+      const bool beside = from.name == "cloneofsimo" || from.name == "artifact";
       if (to.holds == from.holds) pairs.push_back({from.name, to.name, to.holds, from.needs_model || to.needs_model});
-      if (from.name == "cloneofsimo" && to.holds == "tokens") pairs.push_back({from.name, to.name, "tokens", false});
+      if (beside && to.holds == "tokens") pairs.push_back({from.name, to.name, "tokens", false});
+      if (to.name == "artifact" && from.holds == "tokens") pairs.push_back({from.name, to.name, "tokens", false});
     }
   }
   return pairs;

@@ -27,7 +27,8 @@ struct ConversionPair {
   std::string holds;  ///< what is carried over: "LoRA" or "tokens"
   bool needs_model;
 };
-/// Every pair that convert() does. A cloneofsimo file also holds tokens, so it occurs with both.
+/// Every pair that convert() does. A cloneofsimo file and an artifact also hold tokens, so they occur
+/// with both.
 [[nodiscard]] std::vector<ConversionPair> conversions();
 
 /// The dialects of a file or folder: one, or for a file that holds both a LoRA and tokens that of each. Throws Error

@@ -87,6 +87,13 @@ void add_token(TensorSet& set, const EmbeddingFile& token) {
 
 }  // namespace
 
+std::string session_layer(const std::string& module) {
+  for (const std::string encoder : kEncoders) {
+    if (module.starts_with(encoder + ".encoder.")) return encoder + ".text_model" + module.substr(encoder.size());
+  }
+  return module;
+}
+
 bool is_trained_artifact(const TensorFile& file) { return file.metadata.contains(kMetadata); }
 
 bool holds_artifact_tokens(const TensorFile& file) {

@@ -24,8 +24,12 @@ namespace atelier {
 /// The tokens, in order of their names; form "artifact". Throws as above.
 [[nodiscard]] std::vector<EmbeddingFile> artifact_tokens(const TensorFile& file);
 
-/// An artifact of `method`, from a LoRA and tokens of any source; where alpha / rank is not 1 it is multiplied into the
-/// up halves. `source` is noted.
+/// A layer by the name that a session knows it by: files of recent transformers leave "text_model." out of those of
+/// text encoders.
+[[nodiscard]] std::string session_layer(const std::string& module);
+
+/// An artifact of `method`, from a LoRA (its layers by those names) and tokens of any source; where alpha / rank is not
+/// 1 it is multiplied into the up halves. `source` is noted.
 [[nodiscard]] TensorSet trained_artifact(const std::vector<LoraEntry>& entries,
                                          const std::vector<EmbeddingFile>& tokens, const std::string& method,
                                          const std::string& source);

@@ -171,4 +171,20 @@ TEST_CASE("A study merges subjects with styles as atelier merge does, and sample
   const auto exported = place.ask("export", {"--artifacts", "--form", "authors", "--out", place.folder() / "authors"});
   INFO(exported.err);
   CHECK(exported.status == 0);
+
+  // As LoRA files for other programs: what was merged, and what it was merged from.
+  const fs::path loras = place.folder() / "loras";
+  const auto written = place.ask("export", {"--artifacts", "--form", "lora", "--out", loras});
+  INFO(written.out << written.err);
+  CHECK(written.status == 0);
+  CHECK_THAT(written.out, Catch::Contains("4 LoRAs"));
+  for (const auto& run : manifest_of(place).at("runs")) {
+    if (run["method"] != "both") continue;
+    const auto file =
+        atelier::read_safetensors(loras / run["id"].get<std::string>() / "pytorch_lora_weights.safetensors");
+    const auto by_hand =
+        atelier::read_safetensors(place.folder() / "by_hand_concat" / "pytorch_lora_weights.safetensors");
+    REQUIRE(file.tensors.size() == by_hand.tensors.size());
+    for (const auto& [name, tensor] : by_hand.tensors) CHECK(same_bytes(file.tensors.at(name), tensor));
+  }
 }

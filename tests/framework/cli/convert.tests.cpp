@@ -64,6 +64,7 @@ TEST_CASE("convert and merge refuse with one line that says what to do", "[cli][
                               {{"convert", kLora, "--out", out}, "no --to"},
                               {{"convert", kLora, "--to", "peft"}, "no --out"},
                               {{"convert", kLora, "--to", "khoya", "--out", out}, "kohya"},
+                              {{"convert", kLora, "--to", "artifact", "--out", out}, "a dialect or a method"},
                               {{"convert", kLora, "--to", "kohya", "--out", out}, "--model"},
                               {{"convert", kLora, "--to", "a1111", "--out", out}, "--list"},
                               {{"merge", kLora + ":x", "--out", out}, "the weight 'x'"},

@@ -80,7 +80,8 @@ TEST_CASE("Every listed conversion keeps tensors, alphas, ranks and names, there
   const auto pair = pairs.at(static_cast<std::size_t>(GENERATE_COPY(range(0, static_cast<int>(pairs.size())))));
   INFO(pair.from << " to " << pair.to);
   const TemporaryFolder folder;
-  const auto source = convert_sources::make(pair.from, folder.path());
+  const bool towers = pair.from == "artifact" && pair.to == "two-towers";
+  const auto source = convert_sources::make(towers ? "artifact of two towers" : pair.from, folder.path());
   const auto target = target_of(source.target);
   const auto* model = pair.needs_model ? &target : nullptr;  // without the model where the list says so
   fs::create_directories(folder / "there");
@@ -189,6 +190,49 @@ TEST_CASE("What cannot be converted says what to do", "[formats][convert]") {
   target.widths = {{"text_encoder", 768}};
   CHECK_THROWS_WITH(convert({.in = several, .to = "learned_embeds", .out = out, .target = &target}),
                     Contains("[n, 768]"));
+}
+
+TEST_CASE("A LoRA and its token become one artifact of a method, and come out of it again", "[formats][convert]") {
+  const TemporaryFolder folder;
+  const auto lora = convert_sources::make("peft", folder.path());
+  fs::create_directories(folder / "both");
+  fs::copy_file(lora.path, folder / "both/pytorch_lora_weights.safetensors");
+  const auto embeds = convert_sources::make("learned_embeds", folder / "both");
+  const auto out = folder / "artifact.safetensors";
+  const auto report = convert({.in = folder / "both", .to = "artifact", .out = out, .method = "some_method"});
+  CHECK(report.layers == lora.entries.size());
+  CHECK(report.tokens == std::vector<std::string>{"<cat>"});
+  CHECK(report.left.empty());
+  const auto written = read_safetensors(out);
+  const auto about = parse_json(written.metadata.at("atelier"), "about");
+  CHECK(about.at("method") == "some_method");
+  CHECK(written.tensors.contains("text_encoder.token.<cat>"));
+  CHECK(written.tensors.at("text_encoder.token.<cat>_1").shape == std::vector<std::int64_t>{12});
+  const auto back = read_for_conversion(out, nullptr, "");
+  check_entries(back.lora->entries, lora.entries);
+  check_tokens(back.embeddings, embeds.tokens);
+  // What a method does with it, which knows no alpha: up · down alone.
+  for (const auto& entry : lora.entries) {
+    const auto up = lora_reference::values(written.tensors.at(entry.module + ".lora_B.weight"));
+    const auto before = lora_reference::values(entry.up);
+    for (std::size_t i = 0; i < up.size(); ++i) {
+      CHECK(up[i] == before[i] * entry.alpha / static_cast<double>(entry.rank));
+    }
+  }
+}
+
+TEST_CASE("An artifact of a method that learns more is refused by the names of its tensors", "[formats][convert]") {
+  const TemporaryFolder folder;
+  const auto source = convert_sources::make("artifact", folder.path());
+  auto file = read_safetensors(source.path);
+  file.tensors.emplace("aux.optimizer.lora_A.weight", convert_sources::noise({2}, 1));
+  const auto write = [&] { write_safetensors(source.path, file.tensors, {.metadata = file.metadata}); };
+  const auto run = [&] { (void)convert({.in = source.path, .to = "peft", .out = folder / "o.safetensors"}); };
+  write();
+  CHECK_NOTHROW(run());  // what later stages alone read is nobody's
+  file.tensors.emplace("unet.conv_in.weight", convert_sources::noise({4, 4}, 1));
+  write();
+  CHECK_THROWS_WITH(run(), Contains("unet.conv_in.weight") && Contains("learns more"));
 }
 
 TEST_CASE("A file with both says what it had no place for, and a folder with both becomes one file",

@@ -11,6 +11,7 @@
 #include "framework/files/torch_writer.h"
 #include "framework/formats/lora_values.h"
 #include "framework/formats/lora_writer_parts.h"
+#include "framework/formats/trained_artifact.h"
 #include "tests/framework/formats/fixtures.h"
 #include "tests/framework/formats/lora_reference.h"
 
@@ -113,6 +114,24 @@ Source cloneofsimo(const fs::path& folder) {
                        {{"unet", default_classes("unet")}, {"text_encoder", default_classes("text_encoder")}},
                        {{"<krk1>", source.tokens[0].towers.at("text_encoder")}}, CloneofsimoType::kept);
   write_set(source.path, set);
+  return source;
+}
+
+/// A LoRA and a token of two vectors, as our store keeps them.
+Source artifact(const fs::path& folder) {
+  auto source = with_lora(folder / "source.safetensors", "sd");
+  for (auto& entry : source.entries) entry.alpha = static_cast<double>(entry.rank);
+  source.tokens = {token("<krk1>", 2, 5)};
+  write_set(source.path, trained_artifact(source.entries, source.tokens, "some_method", "test"));
+  return source;
+}
+
+/// A token of SDXL alone.
+Source artifact_of_two_towers(const fs::path& folder) {
+  Source source{.path = folder / "source.safetensors", .target = "sdxl", .entries = {}, .tokens = {}, .token = {}};
+  source.tokens = {token("<cat>", 2, 1)};
+  source.tokens[0].towers = {{"text_encoder", noise({2, 8}, 1)}, {"text_encoder_2", noise({2, 12}, 2)}};
+  write_set(source.path, trained_artifact({}, source.tokens, "some_method", "test"));
   return source;
 }
 
@@ -246,6 +265,8 @@ Source make(const std::string& dialect, const fs::path& folder) {
       {"kohya", [](const fs::path& path) { return kohya(path, "sd"); }},
       {"kohya-sgm", [](const fs::path& path) { return kohya(path, "sdxl"); }},
       {"cloneofsimo", cloneofsimo},
+      {"artifact", artifact},
+      {"artifact of two towers", artifact_of_two_towers},
       {"peft-folder", peft_folder},
       {"diffusers-2023", diffusers_2023},
       {"cloneofsimo-list", reference_list},
