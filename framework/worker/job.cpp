@@ -101,11 +101,15 @@ Placement Job::placement() const {
 }
 
 const std::map<std::string, JobHandler>& job_handlers() {
-  static const std::map<std::string, JobHandler> handlers{
-      {"base.measure", run_base_measure},       {"base.train", run_base_train},
-      {"export.files", run_export_files},       {"merge.files", run_merge_files},
-      {"probe.component", run_probe_component}, {"probe.method", run_probe_method},
-      {"probe.scheduler", run_probe_scheduler}, {"sample", run_sample}};
+  static const std::map<std::string, JobHandler> handlers{{"base.measure", run_base_measure},
+                                                          {"base.train", run_base_train},
+                                                          {"export.files", run_export_files},
+                                                          {"merge.files", run_merge_files},
+                                                          {"probe.component", run_probe_component},
+                                                          {"probe.method", run_probe_method},
+                                                          {"probe.picture", run_probe_picture},
+                                                          {"probe.scheduler", run_probe_scheduler},
+                                                          {"sample", run_sample}};
   return handlers;
 }
 

@@ -44,6 +44,7 @@ void run_export_files(const Job& job);
 void run_merge_files(const Job& job);
 void run_probe_component(const Job& job);
 void run_probe_method(const Job& job);
+void run_probe_picture(const Job& job);
 void run_probe_scheduler(const Job& job);
 void run_sample(const Job& job);
 

@@ -85,7 +85,8 @@ TEST_CASE("probe preprocess refuses unknown recipes and settings, and writes not
     CHECK(outcome.err.find('\n') == outcome.err.size() - 1);
     CHECK_FALSE(fs::exists(pictures / "y"));
   };
-  refused(pictures.preprocess("train:textreg"), 2, "no method 'textreg' is installed; expected one of clip-openai");
+  refused(pictures.preprocess("train:textregs"), 2, "textregs");
+  refused(pictures.preprocess("clip-hf", {"--seed", "3"}), 2, "train:METHOD");
   refused(pictures.preprocess("clip-opnai"), 2, "clip-openai");
   refused(pictures.preprocess("clip-hf", {"--set", "fil=white"}), 2, "fill");
   refused(pictures.preprocess("clip-hf", {"--set", "fill=white", "--set", "fill=black"}), 2, "'fill' twice");
