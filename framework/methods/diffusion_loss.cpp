@@ -1,6 +1,10 @@
 #include "framework/methods/diffusion_loss.h"
 
+#include <ATen/ops/arange.h>
+
+#include "framework/formats/checkpoint.h"
 #include "framework/models/base.h"
+#include "framework/schedulers/noise_schedule.h"
 
 namespace atelier {
 namespace {
@@ -28,6 +32,15 @@ Tensor predict(Session& session, const Batch& batch, const TextCondition& text, 
 
 Tensor row_mse(const Tensor& prediction, const Tensor& target) {
   return (prediction - target.to(prediction.scalar_type())).square().flatten(1).mean(1);
+}
+
+// As γ / SNR cut at 1, which is the same number and defined where the SNR is 0.
+Tensor min_snr_weights(const Session& session, double gamma) {
+  const auto noise = read_training_noise(session.base().checkpoint().scheduler_config());
+  const Tensor timesteps = at::arange(noise.schedule.num_train_timesteps(), at::TensorOptions().dtype(at::kLong));
+  const Tensor weights = (gamma / noise.schedule.snr(timesteps)).clamp_max(1.0);
+  const bool velocity = noise.prediction_type == PredictionType::v_prediction;
+  return (velocity ? weights + 1.0 : weights).to(session.base().placement().device);
 }
 
 Terms diffusion_terms(const Tensor& prediction, const Batch& batch, std::optional<double> prior_weight) {

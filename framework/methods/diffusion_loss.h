@@ -17,6 +17,10 @@ namespace atelier {
 /// Mean squared error of each row, [B]: ‖prediction − target‖² / elements (Ho et al. 2020, Eq. 14, as the mean).
 [[nodiscard]] Tensor row_mse(const Tensor& prediction, const Tensor& target);
 
+/// min(SNR, γ) / SNR of each training timestep of the base (Hang et al. 2023, arXiv:2303.09556), plus 1 where it
+/// predicts the velocity: [T] float32 on its device.
+[[nodiscard]] Tensor min_snr_weights(const Session& session, double gamma);
+
 /// The noise-prediction loss: the term `mse`, over all rows. With prior preservation (Ruiz et al. 2023, Eq. 2): `mse`
 /// over the concept's rows and `prior`, with this weight, over those of its class.
 [[nodiscard]] Terms diffusion_terms(const Tensor& prediction, const Batch& batch,

@@ -8,6 +8,13 @@
 
 namespace atelier {
 
+std::string with_phrase(std::string prompt, const std::string& phrase) {
+  for (auto at = prompt.find("{}"); at != std::string::npos; at = prompt.find("{}", at + phrase.size())) {
+    prompt.replace(at, 2, phrase);
+  }
+  return prompt;
+}
+
 std::vector<std::string> captions(const std::vector<Sample>& samples) {
   std::vector<std::string> all;
   for (const Sample& sample : samples) all.push_back(sample.caption);

@@ -9,6 +9,9 @@
 
 namespace atelier {
 
+/// A prompt in which `{}` stands for the concept, with the phrase in its place (at every one).
+[[nodiscard]] std::string with_phrase(std::string prompt, const std::string& phrase);
+
 [[nodiscard]] std::vector<std::string> captions(const std::vector<Sample>& samples);
 /// The further text `name` of every sample. Throws Error where one has none.
 [[nodiscard]] std::vector<std::string> texts(const std::vector<Sample>& samples, const std::string& name);

@@ -1,6 +1,7 @@
 #include "plugins/attndreambooth/settings.h"
 
 #include "framework/core/error.h"
+#include "framework/methods/prompts.h"
 #include "framework/methods/stage_settings.h"
 #include "plugins/attndreambooth/spec.h"
 
@@ -12,11 +13,6 @@ Settings::Trains trains_of(const std::string& stage) {
   if (stage == kAttention) return Settings::Trains::attention;
   if (stage == kIdentity) return Settings::Trains::identity;
   throw Error({.where = "attndreambooth", .found = "stage " + stage, .expected = "embedding, attention or identity"});
-}
-
-std::string filled(std::string prompt, const std::string& phrase) {
-  if (const auto place = prompt.find("{}"); place != std::string::npos) prompt.replace(place, 2, phrase);
-  return prompt;
 }
 
 std::string initializer_of(const Options& options, const Concept& subject) {
@@ -57,9 +53,10 @@ Settings Settings::read(const std::string& stage, const Options& options, const 
   settings.class_word = subject.class_word;
   settings.initializer = initializer_of(options, subject);
   settings.vectors = options.integer("n_object_embedding");
-  settings.instance_prompt = filled(options.text("instance_prompt"), settings.placeholder + " " + subject.class_word);
+  settings.instance_prompt =
+      with_phrase(options.text("instance_prompt"), settings.placeholder + " " + subject.class_word);
   if (options.flag("with_prior_preservation")) {
-    settings.class_prompt = filled(options.text("class_prompt"), subject.class_word);
+    settings.class_prompt = with_phrase(options.text("class_prompt"), subject.class_word);
     settings.prior_weight = options.real("prior_loss_weight");
   }
   settings.data = data_spec(options);

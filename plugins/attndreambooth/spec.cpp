@@ -12,83 +12,49 @@ constexpr const char* kCommand = "published command";
 constexpr const char* kProgram = "published program";
 constexpr const char* kOurs = "ours";
 
-// Functions: a plugin has no static objects.
-Condition with_prior() { return {.option = "with_prior_preservation", .value = true}; }
+// A function: a plugin has no static objects.
 Condition with_regularizer() { return {.option = "with_cross_attn_reg", .value = true}; }
-
-OptionSpec make(std::string name, OptionType type, Json value, const char* help, const char* source) {
-  OptionSpec option;
-  option.name = std::move(name);
-  option.type = type;
-  option.value = std::move(value);
-  option.help = help;
-  option.source = source;
-  return option;
-}
-
-OptionSpec flag(std::string name, bool value, const char* help, const char* source) {
-  return make(std::move(name), OptionType::boolean, value, help, source);
-}
-
-OptionSpec integer(std::string name, std::int64_t value, double low, const char* help, const char* source) {
-  OptionSpec option = make(std::move(name), OptionType::integer, value, help, source);
-  option.low = low;
-  return option;
-}
-
-OptionSpec real(std::string name, double value, std::optional<double> high, const char* help, const char* source) {
-  OptionSpec option = make(std::move(name), OptionType::real, value, help, source);
-  option.low = 0.0;
-  option.high = high;
-  return option;
-}
-
-OptionSpec only_when(OptionSpec option, const Condition& condition) {
-  option.active_when = {condition};
-  return option;
-}
 
 std::vector<OptionSpec> token_options() {
   return {
-      make("placeholder_token", OptionType::text, "new_concept_v0",
-           "the new token in front of the class word: a word that is new to the vocabulary", kCommand),
-      make("initialize_token", OptionType::text, nullptr,
-           "words whose first tokens' rows the vectors start from; unset: the concept's initializer or class word",
-           kCommand),
-      integer("n_object_embedding", 1, 1, "vectors that stand for the placeholder", kCommand),
-      make("instance_prompt", OptionType::text, "a photo of a {}", "caption of every photo; {} becomes {token} {class}",
-           kCommand),
+      text_option("placeholder_token", "new_concept_v0",
+                  "the new token in front of the class word: a word that is new to the vocabulary", kCommand),
+      text_option(
+          "initialize_token", nullptr,
+          "words whose first tokens' rows the vectors start from; unset: the concept's initializer or class word",
+          kCommand),
+      integer_option("n_object_embedding", 1, {.low = 1}, "vectors that stand for the placeholder", kCommand),
+      text_option("instance_prompt", "a photo of a {}", "caption of every photo; {} becomes {token} {class}", kCommand),
   };
 }
 
 std::vector<OptionSpec> loss_options() {
-  OptionSpec accumulation =
-      make("reg_accumulation", OptionType::choice, "logical",
-           "the regulariser of accumulated batches: their sum, as of one large batch, or (divided) the published mean",
-           kOurs);
-  accumulation.choices = {"logical", "divided"};
-  OptionSpec class_prompt = make("class_prompt", OptionType::text, "a photo of a {}",
-                                 "caption of the class's images; {} becomes the class word", kOurs);
-  return {
-      flag("with_cross_attn_reg", true,
-           "draw the attention maps of the new token and of the word behind it to the same mean and variance",
-           kCommand),
-      only_when(std::move(accumulation), with_regularizer()),
-      flag("with_prior_preservation", false, "add the noise-prediction loss of images of the class", kProgram),
-      only_when(real("prior_loss_weight", 1.0, std::nullopt, "its weight", kProgram), with_prior()),
-      only_when(std::move(class_prompt), with_prior()),
-      gradient_checkpointing_option(kProgram),
-      flag("offset_noise", false, "add 0.1 of a noise that is one number a channel", kProgram),
-  };
+  return joined({
+      {flag_option("with_cross_attn_reg", true,
+                   "draw the attention maps of the new token and of the word behind it to the same mean and variance",
+                   kCommand),
+       only_when(
+           with_regularizer(),
+           choice_option("reg_accumulation", "logical", {"logical", "divided"},
+                         "the regulariser of accumulated batches: their sum, as of one large batch, or (divided) the "
+                         "published mean",
+                         kOurs))},
+      prior_options(kProgram),
+      {only_when(with_prior(), text_option("class_prompt", "a photo of a {}",
+                                           "caption of the class's images; {} becomes the class word", kOurs)),
+       gradient_checkpointing_option(kProgram),
+       flag_option("offset_noise", false, "add 0.1 of a noise that is one number a channel", kProgram)},
+  });
 }
 
 std::vector<OptionSpec> data_options() {
   return {
-      integer("resolution", 512, 8, "side of the training pictures in pixels", kProgram),
-      flag("center_crop", false, "cut pictures at their centre instead of at random", kProgram),
-      real("flip_p", 0.25, 1.0, "probability that a picture is mirrored", kProgram),
-      real("rotate_p", 0.75, 1.0, "probability of a turn by up to 45 degrees, with black corners",
-           "published program, without an argument"),
+      resolution_option(512, kProgram),
+      flag_option("center_crop", false, "cut pictures at their centre instead of at random", kProgram),
+      real_option("flip_p", 0.25, {.low = 0.0, .high = 1.0}, "probability that a picture is mirrored", kProgram),
+      real_option("rotate_p", 0.75, {.low = 0.0, .high = 1.0},
+                  "probability of a turn by up to 45 degrees, with black corners",
+                  "published program, without an argument"),
   };
 }
 
@@ -106,36 +72,27 @@ std::vector<StageOptions> stages_of_command() {
 
 std::vector<OptionSpec> options_of(const StageOptions& stage) {
   const auto named = [&](const char* leaf) { return stage.name + "." + leaf; };
-  std::vector<OptionSpec> options{
-      integer(named("max_train_steps"), stage.steps, 0, "optimizer steps of the stage", kCommand),
-      only_when(real(named("reg_mean_weight"), stage.mean_weight, std::nullopt,
-                     "weight of the squared differences of the maps' means", kCommand),
-                with_regularizer()),
-      only_when(real(named("reg_var_weight"), stage.var_weight, std::nullopt,
-                     "weight of the squared differences of the maps' variances", kCommand),
-                with_regularizer()),
-  };
-  const auto optimizer =
-      stage_options(stage.name, {.learning_rate = stage.learning_rate, .train_batch_size = 8, .source = kCommand});
-  options.insert(options.end(), optimizer.begin(), optimizer.end());
-  return options;
+  return joined(
+      {{integer_option(named("max_train_steps"), stage.steps, {.low = 0}, "optimizer steps of the stage", kCommand)},
+       only_when(
+           with_regularizer(),
+           std::vector<OptionSpec>{real_option(named("reg_mean_weight"), stage.mean_weight, {.low = 0.0},
+                                               "weight of the squared differences of the maps' means", kCommand),
+                                   real_option(named("reg_var_weight"), stage.var_weight, {.low = 0.0},
+                                               "weight of the squared differences of the maps' variances", kCommand)}),
+       stage_options(stage.name, {.learning_rate = stage.learning_rate, .train_batch_size = 8, .source = kCommand})});
 }
 
 /// What decides images of the class before any stage reads them; their keys enter the stages' own.
 std::vector<OptionSpec> class_images_options() {
   return {class_images_option(with_prior()),
-          only_when(
-              integer("num_class_images", 100, 1, "images of the class that are drawn where none are given", kProgram),
-              with_prior())};
+          only_when(with_prior(), integer_option("num_class_images", 100, {.low = 1},
+                                                 "images of the class that are drawn where none are given", kProgram))};
 }
 
 std::vector<OptionSpec> all_options() {
-  auto all = token_options();
-  const auto append = [&](const std::vector<OptionSpec>& more) { all.insert(all.end(), more.begin(), more.end()); };
-  append(loss_options());
-  append(class_images_options());
-  append(data_options());
-  for (const auto& stage : stages_of_command()) append(options_of(stage));
+  auto all = joined({token_options(), loss_options(), class_images_options(), data_options()});
+  for (const auto& stage : stages_of_command()) all = joined({std::move(all), options_of(stage)});
   return all;
 }
 
@@ -143,9 +100,7 @@ StageSpec stage_spec(const StageOptions& options, const std::vector<std::string>
   StageSpec stage;
   stage.name = options.name;
   stage.inputs = inputs;
-  for (const auto& part : {token_options(), loss_options(), data_options()}) {
-    for (const auto& option : part) stage.reads.push_back(option.name);
-  }
+  stage.reads = names_of(joined({token_options(), loss_options(), data_options()}));
   for (const char* leaf : {"reg_mean_weight", "reg_var_weight"}) stage.reads.push_back(options.name + "." + leaf);
   for (const auto& name : stage_option_names(options.name)) stage.reads.push_back(name);
   stage.steps.add = {options.name + ".max_train_steps"};

@@ -11,74 +11,53 @@ namespace {
 constexpr const char* kConfigSource = "published configuration";
 constexpr const char* kCodeSource = "a constant of the published code";
 
-OptionSpec make(const char* name, OptionType type, Json value, const char* help, const char* source) {
+OptionSpec layers_option() {
   OptionSpec option;
-  option.name = name;
-  option.type = type;
-  option.value = std::move(value);
-  option.help = help;
-  option.source = source;
-  return option;
-}
-
-OptionSpec number(const char* name, OptionType type, Json value, double low, const char* help, const char* source) {
-  OptionSpec option = make(name, type, std::move(value), help, source);
-  option.low = low;
+  option.name = "layers";
+  option.type = OptionType::integers;
+  option.value = {9, 10, 11};
+  option.help = "layers of the text encoder, from 0; negative ones count from the end";
+  option.source = kCodeSource;
   return option;
 }
 
 std::vector<OptionSpec> prefix_options() {
   return {
-      make("caption", OptionType::text, nullptr, "the caption of every picture; unset: the concept's class word",
-           "the authors' answer: the base class word alone. The shipped list holds one empty text"),
-      make("allow_empty_caption", OptionType::boolean, false, "train under an empty caption, as the shipped list does",
-           "ours: an empty caption trains, but it is not the described method"),
-      number("prefix_length", OptionType::integer, 1, 1, "keys and values that stand in front, in each layer",
-             kCodeSource),
-      make("layers", OptionType::integers, {9, 10, 11},
-           "layers of the text encoder, from 0; negative ones count from the end", kCodeSource),
-      make("prefix_logit_bias", OptionType::real, 1.0,
-           "added to the logits of those keys; the published programs train and sample with 1, the paper has no such "
-           "term",
-           "the adapter library that the published code uses"),
+      text_option("caption", nullptr, "the caption of every picture; unset: the concept's class word",
+                  "the authors' answer: the base class word alone. The shipped list holds one empty text"),
+      flag_option("allow_empty_caption", false, "train under an empty caption, as the shipped list does",
+                  "ours: an empty caption trains, but it is not the described method"),
+      integer_option("prefix_length", 1, {.low = 1}, "keys and values that stand in front, in each layer", kCodeSource),
+      layers_option(),
+      real_option("prefix_logit_bias", 1.0, {},
+                  "added to the logits of those keys; the published programs train and sample with 1, the paper has no "
+                  "such term",
+                  "the adapter library that the published code uses"),
   };
 }
 
 std::vector<OptionSpec> data_options() {
-  OptionSpec interpolation = make("interpolation", OptionType::choice, "bicubic", "filter of the resize", kCodeSource);
-  interpolation.choices = {"bicubic", "bilinear", "lanczos"};
-  OptionSpec flip =
-      number("flip_probability", OptionType::real, 0.5, 0.0, "probability that a picture is mirrored", kCodeSource);
-  flip.high = 1.0;
   return {
-      number("resolution", OptionType::integer, 512, 8, "side of the training pictures", kConfigSource),
-      make("center_crop", OptionType::boolean, false, "cut the centre square before the resize, which else squashes",
-           kCodeSource),
-      std::move(interpolation),
-      std::move(flip),
-      number("repeats", OptionType::integer, 100, 1, "how many times an epoch holds each photo", kConfigSource),
+      resolution_option(512, kConfigSource),
+      flag_option("center_crop", false, "cut the centre square before the resize, which else squashes", kCodeSource),
+      choice_option("interpolation", "bicubic", {"bicubic", "bilinear", "lanczos"}, "filter of the resize",
+                    kCodeSource),
+      real_option("flip_probability", 0.5, {.low = 0.0, .high = 1.0}, "probability that a picture is mirrored",
+                  kCodeSource),
+      integer_option("repeats", 100, {.low = 1}, "how many times an epoch holds each photo", kConfigSource),
       gradient_checkpointing_option("ours; the published configuration asks for it, its code never does it"),
   };
 }
 
 std::vector<OptionSpec> all_options() {
-  auto all = prefix_options();
-  const auto append = [&](std::vector<OptionSpec> more) {
-    for (auto& option : more) all.push_back(std::move(option));
-  };
-  append(data_options());
-  append(stage_options(kStage, {.learning_rate = 5e-3,
-                                .max_grad_norm = 0.0,
-                                .train_batch_size = 2,
-                                .scale_lr = true,
-                                .gradient_accumulation_steps = 1,
-                                .adam_weight_decay = 1e-2,
-                                .source = kConfigSource}));
-  append({number(kBaseRateOption, OptionType::real, nullptr, 0.0,
-                 "the published configuration's name of learning_rate; where it is set, it counts", kConfigSource)});
-  append({number(kSteps, OptionType::integer, 1000, 0, "optimizer steps",
-                 "the released adapters: gs-999 holds the state after 1000")});
-  return all;
+  return joined(
+      {prefix_options(),
+       data_options(),
+       stage_options(kStage, {.learning_rate = 5e-3, .train_batch_size = 2, .scale_lr = true, .source = kConfigSource}),
+       {real_option(kBaseRateOption, nullptr, {.low = 0.0},
+                    "the published configuration's name of learning_rate; where it is set, it counts", kConfigSource),
+        integer_option(kSteps, 1000, {.low = 0}, "optimizer steps",
+                       "the released adapters: gs-999 holds the state after 1000")}});
 }
 
 StageSpec concat_stage() {

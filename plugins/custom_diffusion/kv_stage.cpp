@@ -60,7 +60,7 @@ void KVStage::describe(const Photo& photo, Sample& sample, Draws& draws) {
   if (photo.of_class || (photo.scale >= kFar && photo.scale <= 1.0)) return;
   const auto& captions = photo.scale < kFar ? settings_.far_captions : settings_.near_captions;
   const auto chosen = draws.below("scale_caption", static_cast<std::int64_t>(captions.size()));
-  sample.caption = filled(captions[static_cast<std::size_t>(chosen)], sample.caption);
+  sample.caption = with_phrase(captions[static_cast<std::size_t>(chosen)], sample.caption);
 }
 
 StepTensors KVStage::per_step(const std::vector<Sample>& samples, Draws&) {

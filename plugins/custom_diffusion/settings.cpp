@@ -1,6 +1,7 @@
 #include "plugins/custom_diffusion/settings.h"
 
 #include "framework/core/error.h"
+#include "framework/methods/prompts.h"
 #include "framework/methods/stage_settings.h"
 #include "plugins/custom_diffusion/spec.h"
 
@@ -46,22 +47,17 @@ double learning_rate_of(const Options& options) {
 
 }  // namespace
 
-std::string filled(std::string prompt, const std::string& phrase) {
-  if (const auto place = prompt.find("{}"); place != std::string::npos) prompt.replace(place, 2, phrase);
-  return prompt;
-}
-
 Settings Settings::read(const Options& options, const Concept& subject, const PromptLists& lists) {
   Settings settings;
   settings.placeholder = options.text("placeholder_token");
   settings.initializer = initializer_of(options, subject);
-  settings.instance_prompt = filled(options.text("instance_prompt"), phrase_of(settings.placeholder, subject));
+  settings.instance_prompt = with_phrase(options.text("instance_prompt"), phrase_of(settings.placeholder, subject));
   settings.far_captions = list_of(lists, kFarCaptions);
   settings.near_captions = list_of(lists, kNearCaptions);
   settings.queries = options.text("freeze_model") == "crossattn";
   settings.detach_start_token = options.flag("detach_start_token");
   if (options.flag("with_prior_preservation")) {
-    settings.class_prompt = filled(options.text("class_prompt"), subject.class_word);
+    settings.class_prompt = with_phrase(options.text("class_prompt"), subject.class_word);
     settings.prior_weight = options.real("prior_loss_weight");
   }
   settings.data = data_of(options);

@@ -25,7 +25,4 @@ struct Settings {
   [[nodiscard]] static Settings read(const Options& options, const Concept& subject, const PromptLists& lists);
 };
 
-/// The template with `{}` replaced.
-[[nodiscard]] std::string filled(std::string prompt, const std::string& phrase);
-
 }  // namespace atelier::custom_diffusion

@@ -11,69 +11,46 @@ namespace {
 constexpr const char* kScript = "diffusers' train_custom_diffusion.py";
 constexpr const char* kCommand = "diffusers' README of Custom Diffusion, the command for one concept";
 
-Condition with_prior() { return {.option = "with_prior_preservation", .value = true}; }
-
-OptionSpec make(const char* name, OptionType type, Json value, const char* help, std::string source) {
-  OptionSpec option;
-  option.name = name;
-  option.type = type;
-  option.value = std::move(value);
-  option.help = help;
-  option.source = std::move(source);
-  return option;
-}
-
-OptionSpec from(double low, OptionSpec option) {
-  option.low = low;
-  return option;
-}
-
-OptionSpec of_prior(OptionSpec option) {
-  option.active_when = {with_prior()};
-  return option;
-}
-
 std::vector<OptionSpec> prompt_options() {
   return {
-      make("placeholder_token", OptionType::text, "<new1>", "the modifier: a word that is new to the vocabulary",
-           kCommand),
-      make("initializer_token", OptionType::text, nullptr,
-           "a word of one token whose row the modifier starts from; unset: the concept's initializer or class word",
-           "ours; the script starts from the rare token ktn"),
-      make("instance_prompt", OptionType::text, "photo of a {}", "caption of the photos; {} is modifier and class word",
-           kCommand),
-      of_prior(make("class_prompt", OptionType::text, "{}",
-                    "caption of the images of the class without one of their own; {} is the class word", kCommand)),
+      text_option("placeholder_token", "<new1>", "the modifier: a word that is new to the vocabulary", kCommand),
+      text_option(
+          "initializer_token", nullptr,
+          "a word of one token whose row the modifier starts from; unset: the concept's initializer or class word",
+          "ours; the script starts from the rare token ktn"),
+      text_option("instance_prompt", "photo of a {}", "caption of the photos; {} is modifier and class word", kCommand),
+      only_when(
+          with_prior(),
+          text_option("class_prompt", "{}",
+                      "caption of the images of the class without one of their own; {} is the class word", kCommand)),
   };
 }
 
 std::vector<OptionSpec> loss_options() {
-  OptionSpec freeze = make("freeze_model", OptionType::choice, "crossattn_kv",
-                           "what of the cross-attention learns: keys and values, or queries and output too", kScript);
-  freeze.choices = {"crossattn_kv", "crossattn"};
-  return {
-      std::move(freeze),
-      make("detach_start_token", OptionType::boolean, false,
-           "keys and values of a caption's start token teach nothing; the published attention is so", kScript),
-      make("with_prior_preservation", OptionType::boolean, false, "add the loss of images of the class", kScript),
-      class_images_option(with_prior()),
-      of_prior(from(0.0, make("prior_loss_weight", OptionType::real, 1.0, "its weight", kScript))),
-      of_prior(
-          from(1, make("num_class_images", OptionType::integer, 200,
-                       "images of the class that are drawn from the base model where the concept has none", kCommand))),
-  };
+  return joined({
+      {choice_option("freeze_model", "crossattn_kv", {"crossattn_kv", "crossattn"},
+                     "what of the cross-attention learns: keys and values, or queries and output too", kScript),
+       flag_option("detach_start_token", false,
+                   "keys and values of a caption's start token teach nothing; the published attention is so", kScript)},
+      prior_options(kScript),
+      {class_images_option(with_prior()),
+       only_when(with_prior(),
+                 integer_option("num_class_images", 200, {.low = 1},
+                                "images of the class that are drawn from the base model where the concept has none",
+                                kCommand))},
+  });
 }
 
 std::vector<OptionSpec> data_options() {
   return {
-      from(8, make("resolution", OptionType::integer, 512, "side of the training pictures in pixels", kCommand)),
-      make("hflip", OptionType::boolean, true, "mirror half of the pictures", kCommand),
-      make("augment", OptionType::boolean, true,
-           "show each photo small on a grey canvas or enlarged, and say so in its caption; the script's --noaug is "
-           "false",
-           kScript),
-      of_prior(make("center_crop", OptionType::boolean, false,
-                    "cut the centre of the class images instead of a random place", kScript)),
+      resolution_option(512, kCommand),
+      flag_option("hflip", true, "mirror half of the pictures", kCommand),
+      flag_option("augment", true,
+                  "show each photo small on a grey canvas or enlarged, and say so in its caption; the script's --noaug "
+                  "is false",
+                  kScript),
+      only_when(with_prior(), flag_option("center_crop", false,
+                                          "cut the centre of the class images instead of a random place", kScript)),
       gradient_checkpointing_option(kScript),
   };
 }
@@ -89,16 +66,11 @@ std::vector<OptionSpec> optimizer_options() {
 }
 
 std::vector<OptionSpec> all_options() {
-  std::vector<OptionSpec> all;
-  const auto append = [&](std::vector<OptionSpec> more) {
-    for (auto& option : more) all.push_back(std::move(option));
-  };
-  append(prompt_options());
-  append(loss_options());
-  append(data_options());
-  append(optimizer_options());
-  append({from(0, make(kSteps, OptionType::integer, 250, "optimizer steps", kCommand))});
-  return all;
+  return joined({prompt_options(),
+                 loss_options(),
+                 data_options(),
+                 optimizer_options(),
+                 {integer_option(kSteps, 250, {.low = 0}, "optimizer steps", kCommand)}});
 }
 
 StageSpec stage() {

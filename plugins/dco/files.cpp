@@ -1,7 +1,5 @@
 #include "plugins/dco/files.h"
 
-#include <memory>
-
 #include "framework/core/error.h"
 #include "framework/formats/artifact_file.h"
 #include "framework/formats/embedding_file.h"
@@ -17,15 +15,7 @@ constexpr const char* kEmbedsFile = "learned_embeds.safetensors";
 constexpr std::string_view kDown = ".lora_A.weight";
 constexpr std::string_view kUp = ".lora_B.weight";
 
-TensorView view_of(const Tensor& tensor) {
-  const auto dense = std::make_shared<const Tensor>(tensor.detach().to(at::kCPU, at::kFloat).contiguous());
-  TensorView view;
-  view.dtype = Dtype::f32;
-  view.shape = dense->sizes().vec();
-  view.bytes = {static_cast<const std::byte*>(dense->const_data_ptr()), dense->nbytes()};
-  view.owner = dense;
-  return view;
-}
+TensorView view_of(const Tensor& tensor) { return to_view(tensor.detach().to(at::kFloat)); }
 
 LoraEntry entry_of(const TrainedArtifact& artifact, const std::string& layer) {
   const auto down = artifact.tensors.find(layer + std::string(kDown));

@@ -56,11 +56,4 @@ Settings Settings::read(const std::string& stage, const Options& options, const 
   return settings;
 }
 
-std::string filled(std::string text, const std::string& phrase) {
-  for (auto at = text.find("{}"); at != std::string::npos; at = text.find("{}", at + phrase.size())) {
-    text.replace(at, 2, phrase);
-  }
-  return text;
-}
-
 }  // namespace atelier::dco

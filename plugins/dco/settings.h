@@ -48,7 +48,4 @@ struct Settings {
   [[nodiscard]] static Settings read(const std::string& stage, const Options& options, const Concept& subject);
 };
 
-/// The text with every `{}` replaced.
-[[nodiscard]] std::string filled(std::string text, const std::string& phrase);
-
 }  // namespace atelier::dco

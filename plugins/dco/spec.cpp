@@ -15,99 +15,76 @@ constexpr const char* kOurs = "ours";
 // A function: a plugin has no static objects.
 Condition of_subject() { return {.option = "recipe", .value = kSubjectStage}; }
 
-OptionSpec make(const char* name, OptionType type, Json value, const char* help, const char* source) {
-  OptionSpec option;
-  option.name = name;
-  option.type = type;
-  option.value = std::move(value);
-  option.help = help;
-  option.source = source;
-  return option;
-}
-
-OptionSpec choice(const char* name, const char* value, std::vector<std::string> choices, const char* help,
-                  const char* source) {
-  OptionSpec option = make(name, OptionType::choice, value, help, source);
-  option.choices = std::move(choices);
-  return option;
-}
-
-OptionSpec number(const char* name, OptionType type, Json value, double low, const char* help, const char* source) {
-  OptionSpec option = make(name, type, std::move(value), help, source);
-  option.low = low;
-  return option;
-}
-
-OptionSpec for_subjects(OptionSpec option) {
-  option.active_when = {of_subject()};
-  return option;
-}
-
 std::vector<OptionSpec> token_options() {
-  OptionSpec norm =
-      choice("random_norm", "std", {"std", "own"},
-             "what a token that starts at random is brought to after each step: the table's standard deviation (a norm "
-             "about √D smaller), or its own first norm",
-             kScript);
-  norm.active_when = {of_subject(), {.option = "initializer_token", .value = ""}};
-  return {
-      for_subjects(make("placeholder_token", OptionType::text, "<dco>",
-                        "the new token, which stands for the class noun: a word that is new to the vocabulary", kOurs)),
-      for_subjects(make("initializer_token", OptionType::text, nullptr,
-                        "a word of one token whose row the new one starts from; unset: the concept's initializer or "
-                        "class word; \"\": at random",
-                        "published configuration, initializer_tokens")),
-      norm,
-      for_subjects(choice("ti_update", "trained", {"trained", "frozen", "official"},
-                          "whether the token learns; official: only in float32, as the published script does it",
-                          "ours: the published command freezes it by a fault, against its description")),
-      for_subjects(choice("pool", "argmax", {"argmax", "eos"},
-                          "where SDXL's pooled text is read: at the new token (the largest id), or at the end token",
-                          kScript)),
-      for_subjects(number("text_encoder_lr", OptionType::real, 5e-6, 0.0,
-                          "learning rate of the token; 0: that of the adapters", kCommand)),
-      for_subjects(number("adam_weight_decay_text_encoder", OptionType::real, nullptr, 0.0,
-                          "weight decay of the token; unset or 0: that of the adapters", kScript)),
-  };
+  auto norm = choice_option("random_norm", "std", {"std", "own"},
+                            "what a token that starts at random is brought to after each step: the table's standard "
+                            "deviation (a norm about √D smaller), or its own first norm",
+                            kScript);
+  auto options = only_when(
+      of_subject(),
+      std::vector<OptionSpec>{
+          text_option("placeholder_token", "<dco>",
+                      "the new token, which stands for the class noun: a word that is new to the vocabulary", kOurs),
+          text_option(
+              "initializer_token", nullptr,
+              "a word of one token whose row the new one starts from; unset: the concept's initializer or class "
+              "word; \"\": at random",
+              "published configuration, initializer_tokens"),
+          std::move(norm),
+          choice_option("ti_update", "trained", {"trained", "frozen", "official"},
+                        "whether the token learns; official: only in float32, as the published script does it",
+                        "ours: the published command freezes it by a fault, against its description"),
+          choice_option("pool", "argmax", {"argmax", "eos"},
+                        "where SDXL's pooled text is read: at the new token (the largest id), or at the end token",
+                        kScript),
+          real_option("text_encoder_lr", 5e-6, {.low = 0.0}, "learning rate of the token; 0: that of the adapters",
+                      kCommand),
+          real_option("adam_weight_decay_text_encoder", nullptr, {.low = 0.0},
+                      "weight decay of the token; unset or 0: that of the adapters", kScript),
+      });
+  options[2].active_when.push_back({.option = "initializer_token", .value = ""});
+  return options;
 }
 
 std::vector<OptionSpec> loss_options() {
   return {
-      make("dcoloss_beta", OptionType::real, 1000.0,
-           "temperature of the DCO loss; 0 or less: the plain noise-prediction loss, without reference", kCommand),
-      choice("sigmoid_reduction", "batch_mean", {"batch_mean", "per_sample"},
-             "the sigmoid of the batch's mean difference, or the mean of each row's own", kScript),
-      number("snr_gamma", OptionType::real, nullptr, 1e-6, "gamma of the min-SNR weights; unset: none", kScript),
-      number("offset_noise", OptionType::real, 0.0, 0.0, "share of a noise that is one number a channel", kCommand),
+      real_option("dcoloss_beta", 1000.0, {},
+                  "temperature of the DCO loss; 0 or less: the plain noise-prediction loss, without reference",
+                  kCommand),
+      choice_option("sigmoid_reduction", "batch_mean", {"batch_mean", "per_sample"},
+                    "the sigmoid of the batch's mean difference, or the mean of each row's own", kScript),
+      real_option("snr_gamma", nullptr, {.low = 1e-6}, "gamma of the min-SNR weights; unset: none", kScript),
+      real_option("offset_noise", 0.0, {.low = 0.0}, "share of a noise that is one number a channel", kCommand),
   };
 }
 
 std::vector<OptionSpec> data_options() {
   return {
-      make("instance_prompt", OptionType::text, "a photo of {}", "caption of photos that bring none of their own",
-           kOurs),
-      number("resolution", OptionType::integer, 1024, 8, "side of the training pictures in pixels", kCommand),
-      make("center_crop", OptionType::boolean, false, "cut pictures at their centre instead of at random", kScript),
+      text_option("instance_prompt", "a photo of {}", "caption of photos that bring none of their own", kOurs),
+      resolution_option(1024, kCommand),
+      flag_option("center_crop", false, "cut pictures at their centre instead of at random", kScript),
       gradient_checkpointing_option(kScript),
   };
 }
 
+std::vector<OptionSpec> optimizer_options(const char* stage) {
+  return stage_options(stage,
+                       {.learning_rate = 5e-5, .max_grad_norm = 1.0, .adam_weight_decay = 1e-4, .source = kScript});
+}
+
 std::vector<OptionSpec> all_options() {
-  std::vector<OptionSpec> all{
-      choice("recipe", kSubjectStage, {kSubjectStage, kStyleStage},
-             "subject: a new token learns beside the adapters; style: adapters alone, captions name the style in words",
-             kCommand),
-      number("rank", OptionType::integer, 32, 1, "rank of the low-rank updates, and their alpha", kCommand),
-      number(kSteps, OptionType::integer, 2000, 0, "optimizer steps", kCommand)};
-  const auto append = [&](const std::vector<OptionSpec>& more) { all.insert(all.end(), more.begin(), more.end()); };
-  append(token_options());
-  append(loss_options());
-  append(data_options());
-  for (const char* stage : {kSubjectStage, kStyleStage}) {
-    append(stage_options(stage,
-                         {.learning_rate = 5e-5, .max_grad_norm = 1.0, .adam_weight_decay = 1e-4, .source = kScript}));
-  }
-  return all;
+  return joined(
+      {{choice_option("recipe", kSubjectStage, {kSubjectStage, kStyleStage},
+                      "subject: a new token learns beside the adapters; style: adapters alone, captions name the style "
+                      "in words",
+                      kCommand),
+        integer_option("rank", 32, {.low = 1}, "rank of the low-rank updates, and their alpha", kCommand),
+        integer_option(kSteps, 2000, {.low = 0}, "optimizer steps", kCommand)},
+       token_options(),
+       loss_options(),
+       data_options(),
+       optimizer_options(kSubjectStage),
+       optimizer_options(kStyleStage)});
 }
 
 StageSpec stage(const std::string& name) {

@@ -71,9 +71,9 @@ std::vector<ParamGroup> DcoStage::attach(Session& session, const Start& start, D
 
 void DcoStage::describe(const Photo& photo, Sample& sample, Draws&) {
   const std::string& caption = photo.caption.empty() ? settings_.instance_prompt : photo.caption;
-  sample.caption = filled(caption, settings_.phrase);
+  sample.caption = with_phrase(caption, settings_.phrase);
   if (!has_base_captions()) return;
-  sample.texts["base"] = filled(photo.base_caption.empty() ? caption : photo.base_caption, settings_.class_word);
+  sample.texts["base"] = with_phrase(photo.base_caption.empty() ? caption : photo.base_caption, settings_.class_word);
 }
 
 void DcoStage::check_captions(const std::vector<Sample>& samples) const {

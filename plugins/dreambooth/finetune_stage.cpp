@@ -1,24 +1,15 @@
 #include "plugins/dreambooth/finetune_stage.h"
 
-#include <ATen/ops/arange.h>
-
 #include "framework/core/error.h"
-#include "framework/formats/checkpoint.h"
 #include "framework/methods/diffusion_loss.h"
 #include "framework/methods/prompts.h"
 #include "framework/methods/stage_settings.h"
 #include "framework/methods/trainable.h"
 #include "framework/models/base.h"
-#include "framework/schedulers/noise_schedule.h"
 #include "plugins/dreambooth/spec.h"
 
 namespace atelier::dreambooth {
 namespace {
-
-std::string filled(std::string prompt, const std::string& phrase) {
-  if (const auto place = prompt.find("{}"); place != std::string::npos) prompt.replace(place, 2, phrase);
-  return prompt;
-}
 
 DataSpec data_of(const Options& options) {
   DataSpec data;
@@ -33,17 +24,6 @@ TrainSpec train_of(const Options& options) {
   TrainSpec train = read_train_spec(options, kStage, kSteps);
   train.offset_noise = options.real("offset_noise");
   return train;
-}
-
-/// min(SNR, γ) / SNR of each training timestep, plus 1 for the velocity: [T] float32. As γ / SNR cut at 1, which is the
-/// same number and defined where the SNR is 0.
-Tensor snr_weights(const Session& session, double gamma) {
-  const auto noise = read_training_noise(session.base().checkpoint().scheduler_config());
-  const Tensor& alphas = noise.schedule.alphas_cumprod();
-  const Tensor timesteps = at::arange(alphas.size(0), at::TensorOptions().dtype(at::kLong));
-  const Tensor weights = (gamma / noise.schedule.snr(timesteps)).clamp_max(1.0);
-  const bool velocity = noise.prediction_type == PredictionType::v_prediction;
-  return (velocity ? weights + 1.0 : weights).to(session.base().placement().device);
 }
 
 class FinetuneStage final : public Stage {
@@ -88,7 +68,7 @@ std::vector<ParamGroup> FinetuneStage::attach(Session& session, const Start& sta
                 ErrorKind::usage);
   }
   session_ = &session;
-  if (settings_.snr_gamma) snr_weights_ = snr_weights(session, *settings_.snr_gamma);
+  if (settings_.snr_gamma) snr_weights_ = min_snr_weights(session, *settings_.snr_gamma);
   std::vector<ParamGroup> groups{group("unet", start)};
   if (settings_.text_encoder) {
     groups.push_back(group("text_encoder", start));
@@ -134,10 +114,10 @@ void FinetuneStage::save(ArtifactWriter& writer) const {
 Settings Settings::read(const Options& options, const Concept& subject) {
   Settings settings;
   settings.instance_prompt =
-      filled(options.text("instance_prompt"), options.text("placeholder_token") + " " + subject.class_word);
+      with_phrase(options.text("instance_prompt"), options.text("placeholder_token") + " " + subject.class_word);
   settings.text_encoder = options.flag("train_text_encoder");
   if (options.flag("with_prior_preservation")) {
-    settings.class_prompt = filled(options.text("class_prompt"), subject.class_word);
+    settings.class_prompt = with_phrase(options.text("class_prompt"), subject.class_word);
     settings.prior_weight = options.real("prior_loss_weight");
   }
   settings.snr_gamma = options.optional_real("snr_gamma");

@@ -1,22 +1,13 @@
 #include "plugins/dreambooth/pipeline_files.h"
 
 #include <algorithm>
-#include <memory>
-
 #include "framework/core/error.h"
+#include "framework/tensor/tensor_io.h"
 
 namespace atelier::dreambooth {
 namespace {
 
-TensorView view_of(const Tensor& tensor) {
-  const auto dense = std::make_shared<const Tensor>(tensor.detach().to(at::kCPU, at::kFloat).contiguous());
-  TensorView view;
-  view.dtype = Dtype::f32;
-  view.shape = dense->sizes().vec();
-  view.bytes = {static_cast<const std::byte*>(dense->const_data_ptr()), dense->nbytes()};
-  view.owner = dense;
-  return view;
-}
+TensorView view_of(const Tensor& tensor) { return to_view(tensor.detach().to(at::kFloat)); }
 
 TensorSet part_of(const TrainedArtifact& artifact, const std::string& component) {
   TensorSet set;

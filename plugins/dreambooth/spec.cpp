@@ -12,51 +12,24 @@ namespace {
 constexpr const char* kScript = "diffusers' train_dreambooth.py";
 constexpr const char* kCommand = "diffusers' README, the command with an image of a dog";
 
-Condition with_prior() { return {.option = "with_prior_preservation", .value = true}; }
-
-OptionSpec make(const char* name, OptionType type, Json value, const char* help, std::string source) {
-  OptionSpec option;
-  option.name = name;
-  option.type = type;
-  option.value = std::move(value);
-  option.help = help;
-  option.source = std::move(source);
-  return option;
-}
-
-OptionSpec with_low(OptionSpec option, double low) {
-  option.low = low;
-  return option;
-}
-
-OptionSpec of_prior(OptionSpec option) {
-  option.active_when = {with_prior()};
-  return option;
-}
-
 std::vector<OptionSpec> prompt_options() {
   return {
-      make("placeholder_token", OptionType::text, "sks", "the identifier: a word that means nothing yet; none is added",
-           kCommand),
-      make("instance_prompt", OptionType::text, "a photo of {}",
-           "caption of the photos; {} is identifier and class word", kCommand),
+      text_option("placeholder_token", "sks", "the identifier: a word that means nothing yet; none is added", kCommand),
+      text_option("instance_prompt", "a photo of {}", "caption of the photos; {} is identifier and class word",
+                  kCommand),
   };
 }
 
 std::vector<OptionSpec> loss_options() {
-  const std::string script = kScript;
-  return {
-      make("train_text_encoder", OptionType::boolean, false, "the text encoder learns too", script),
-      make("with_prior_preservation", OptionType::boolean, false, "add the loss of images of the class", script),
-      of_prior(with_low(make("prior_loss_weight", OptionType::real, 1.0, "its weight", script), 0.0)),
-      with_low(make("offset_noise", OptionType::real, 0.0,
-                    "share of a noise that is the same in a whole channel; the script's switch is 0.1", script),
-               0.0),
-      with_low(
-          make("snr_gamma", OptionType::real, nullptr,
-               "weigh each row's loss by min(SNR, gamma) / SNR (+ 1 where the base predicts the velocity)", script),
-          0.0),
-  };
+  return joined({
+      {flag_option("train_text_encoder", false, "the text encoder learns too", kScript)},
+      prior_options(kScript),
+      {real_option("offset_noise", 0.0, {.low = 0.0},
+                   "share of a noise that is the same in a whole channel; the script's switch is 0.1", kScript),
+       real_option("snr_gamma", nullptr, {.low = 0.0},
+                   "weigh each row's loss by min(SNR, gamma) / SNR (+ 1 where the base predicts the velocity)",
+                   kScript)},
+  });
 }
 
 OptionSpec& find(std::vector<OptionSpec>& options, std::string_view name) {
@@ -64,20 +37,18 @@ OptionSpec& find(std::vector<OptionSpec>& options, std::string_view name) {
 }
 
 std::vector<OptionSpec> all_options() {
-  auto all = prompt_options();
-  const auto append = [&](std::vector<OptionSpec> more) {
-    for (auto& option : more) all.push_back(std::move(option));
-  };
-  append(loss_options());
-  append(
-      class_image_options({.when = with_prior(), .source = "diffusers' README, the command with prior preservation"}));
+  auto all = joined({
+      prompt_options(),
+      loss_options(),
+      class_image_options({.when = with_prior(), .source = "diffusers' README, the command with prior preservation"}),
+      {resolution_option(512, kCommand),
+       flag_option("center_crop", false, "cut the centre instead of a random place", kScript),
+       gradient_checkpointing_option(kScript)},
+      stage_options(kStage, {.learning_rate = 5e-6, .max_grad_norm = 1.0, .source = kCommand}),
+      {integer_option(kSteps, 400, {.low = 0}, "optimizer steps", kCommand)},
+  });
   find(all, "class_prompt").help =
       "caption of the images of the class, and what they are drawn from; {} is the class word";
-  append({with_low(make("resolution", OptionType::integer, 512, "side of the training pictures", kCommand), 8),
-          make("center_crop", OptionType::boolean, false, "cut the centre instead of a random place", kScript),
-          gradient_checkpointing_option(kScript)});
-  append(stage_options(kStage, {.learning_rate = 5e-6, .max_grad_norm = 1.0, .source = kCommand}));
-  append({with_low(make(kSteps, OptionType::integer, 400, "optimizer steps", kCommand), 0)});
   return all;
 }
 

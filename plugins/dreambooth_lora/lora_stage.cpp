@@ -1,32 +1,19 @@
 #include "plugins/dreambooth_lora/lora_stage.h"
 
-#include <ATen/ops/arange.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "framework/formats/checkpoint.h"
 #include "framework/methods/diffusion_loss.h"
 #include "framework/methods/learned_token.h"
 #include "framework/methods/low_rank.h"
 #include "framework/methods/prompts.h"
 #include "framework/models/base.h"
 #include "framework/models/clip_text.h"
-#include "framework/schedulers/noise_schedule.h"
 #include "plugins/dreambooth_lora/layers.h"
 
 namespace atelier::dreambooth_lora {
 namespace {
-
-/// min(SNR, γ) / SNR of each training timestep, plus 1 for the velocity, [T] float32. As γ / SNR cut at 1: the same
-/// number, and defined where the SNR is 0.
-Tensor min_snr_weights(const Session& session, double gamma) {
-  const auto noise = read_training_noise(session.base().checkpoint().scheduler_config());
-  const Tensor timesteps = at::arange(noise.schedule.num_train_timesteps(), at::TensorOptions().dtype(at::kLong));
-  const Tensor weights = (gamma / noise.schedule.snr(timesteps)).clamp_max(1.0);
-  const bool velocity = noise.prediction_type == PredictionType::v_prediction;
-  return (velocity ? weights + 1.0 : weights).to(session.base().placement().device);
-}
 
 /// What the layer's name begins with where nothing reads the layer: SDXL takes the states before its first text
 /// encoder's last one. "": there is no such layer.

@@ -2,16 +2,12 @@
 
 #include "framework/core/error.h"
 #include "framework/image/resize.h"
+#include "framework/methods/prompts.h"
 #include "framework/methods/stage_settings.h"
 #include "plugins/dreambooth_lora/spec.h"
 
 namespace atelier::dreambooth_lora {
 namespace {
-
-std::string filled(std::string prompt, const std::string& phrase) {
-  if (const auto place = prompt.find("{}"); place != std::string::npos) prompt.replace(place, 2, phrase);
-  return prompt;
-}
 
 std::string phrase_of(const Options& options, const Concept& subject) {
   const auto placeholder = options.text("placeholder_token");
@@ -81,9 +77,9 @@ DataSpec data_of(const Options& options) {
 Settings Settings::read(const Options& options, const Concept& subject) {
   Settings settings;
   settings.phrase = phrase_of(options, subject);
-  settings.instance_prompt = filled(options.text("instance_prompt"), settings.phrase);
+  settings.instance_prompt = with_phrase(options.text("instance_prompt"), settings.phrase);
   if (options.flag("with_prior_preservation")) {
-    settings.class_prompt = filled(options.text("class_prompt"), subject.class_word);
+    settings.class_prompt = with_phrase(options.text("class_prompt"), subject.class_word);
     settings.prior_weight = options.real("prior_loss_weight");
   }
   settings.rank = options.integer("rank");

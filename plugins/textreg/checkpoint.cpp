@@ -16,15 +16,7 @@ namespace {
 constexpr std::string_view kDown = ".lora_A.weight";
 constexpr std::string_view kUp = ".lora_B.weight";
 
-TensorView view_of(const Tensor& tensor) {
-  const auto dense = std::make_shared<const Tensor>(tensor.detach().to(at::kCPU, at::kFloat).contiguous());
-  TensorView view;
-  view.dtype = Dtype::f32;
-  view.shape = dense->sizes().vec();
-  view.bytes = {static_cast<const std::byte*>(dense->const_data_ptr()), dense->nbytes()};
-  view.owner = dense;
-  return view;
-}
+TensorView view_of(const Tensor& tensor) { return to_view(tensor.detach().to(at::kFloat)); }
 
 std::vector<LoraEntry> updates_of(const TrainedArtifact& artifact) {
   std::vector<LoraEntry> entries;

@@ -1,6 +1,7 @@
 #include "plugins/textreg/settings.h"
 
 #include "framework/core/error.h"
+#include "framework/methods/prompts.h"
 #include "framework/methods/stage_settings.h"
 #include "plugins/textreg/spec.h"
 
@@ -86,16 +87,11 @@ const std::vector<std::string>& prompts_of(const PromptLists& lists, const std::
                .expected = "the prompts that textreg draws from"});
 }
 
-std::string fill(std::string text, const std::string& phrase) {
-  const auto place = text.find("{}");
-  return place == std::string::npos ? text : text.replace(place, 2, phrase);
-}
-
 std::string draw_prompt(const Settings& settings, const std::string& id, const std::string& phrase,
                         const std::string& name, Draws& draws) {
   const auto& prompts = prompts_of(settings.lists, id);
   const auto chosen = draws.below(name, static_cast<std::int64_t>(prompts.size()));
-  return fill(prompts[static_cast<std::size_t>(chosen)], phrase);
+  return with_phrase(prompts[static_cast<std::size_t>(chosen)], phrase);
 }
 
 }  // namespace atelier::textreg

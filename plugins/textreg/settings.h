@@ -47,8 +47,6 @@ struct Settings {
 
 /// The prompts of list `id`. Throws Error where the run brought none.
 [[nodiscard]] const std::vector<std::string>& prompts_of(const PromptLists& lists, const std::string& id);
-/// The template with `{}` replaced.
-[[nodiscard]] std::string fill(std::string text, const std::string& phrase);
 /// One prompt of the list, drawn uniformly as `name`, filled.
 [[nodiscard]] std::string draw_prompt(const Settings& settings, const std::string& id, const std::string& phrase,
                                       const std::string& name, Draws& draws);

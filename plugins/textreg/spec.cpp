@@ -12,7 +12,6 @@ namespace {
 // Functions: a plugin has no static objects.
 Condition with_mask() { return {.option = "mask_identifier_causal_attention", .value = true}; }
 Condition with_text_reg() { return {.option = "enable_text_reg", .value = true}; }
-Condition with_prior() { return {.option = "with_prior_preservation", .value = true}; }
 Condition with_text_trained() { return {.option = "train_text_encoder", .value = true}; }
 Condition with_own_token() { return {.option = "resume_ti_embedding_path", .value = nullptr}; }
 Condition with_lora() { return {.option = "just_ti", .value = false}; }
@@ -21,33 +20,21 @@ class OptionList {
  public:
   explicit OptionList(std::string source) : source_(std::move(source)) {}
 
-  OptionSpec& add(const char* name, OptionType type, Json value, const char* help) {
-    OptionSpec option;
-    option.name = name;
-    option.type = type;
-    option.value = std::move(value);
-    option.help = help;
-    option.source = source_;
-    return options.emplace_back(std::move(option));
+  OptionSpec& add(OptionSpec option) { return options.emplace_back(std::move(option)); }
+  OptionSpec& text(const char* name, const char* value, const char* help) {
+    return add(text_option(name, value, help, source_));
   }
   OptionSpec& flag(const char* name, bool value, const char* help) {
-    return add(name, OptionType::boolean, value, help);
+    return add(flag_option(name, value, help, source_));
   }
   OptionSpec& choice(const char* name, const char* value, std::vector<std::string> choices, const char* help) {
-    auto& option = add(name, OptionType::choice, value, help);
-    option.choices = std::move(choices);
-    return option;
+    return add(choice_option(name, value, std::move(choices), help, source_));
   }
-  OptionSpec& integer(const char* name, std::int64_t value, double low, const char* help) {
-    auto& option = add(name, OptionType::integer, value, help);
-    option.low = low;
-    return option;
+  OptionSpec& integer(const char* name, std::int64_t value, std::int64_t low, const char* help) {
+    return add(integer_option(name, value, {.low = static_cast<double>(low)}, help, source_));
   }
   OptionSpec& real(const char* name, double value, std::optional<double> high, const char* help) {
-    auto& option = add(name, OptionType::real, value, help);
-    option.low = 0.0;
-    option.high = high;
-    return option;
+    return add(real_option(name, value, {.low = 0.0, .high = high}, help, source_));
   }
 
   std::vector<OptionSpec> options;
@@ -57,7 +44,7 @@ class OptionList {
 };
 
 void add_token_options(OptionList& list) {
-  list.add("placeholder_token", OptionType::text, "<krk1>", "the identifier: a word that is new to the vocabulary");
+  list.text("placeholder_token", "<krk1>", "the identifier: a word that is new to the vocabulary");
   list.choice("learnable_property", "object", {"object", "style"}, "which prompt lists are drawn from");
   list.flag("init_placeholder_as_class", false,
             "start the identifier from the class word's last token; the identifier alone then stands for the concept")
@@ -68,8 +55,9 @@ void add_token_options(OptionList& list) {
               "after each step of ti pull the identifier's norm towards its initializer's");
   list.integer("ti_train_step", 500, 0, "optimizer steps of stage ti");
   list.integer("max_train_steps", 2000, 0, "optimizer steps of ti and ut together");
-  list.add("resume_ti_embedding_path", OptionType::file, nullptr,
-           "take the identifier from this file and leave stage ti out");
+  auto& file = list.text("resume_ti_embedding_path", "", "take the identifier from this file and leave stage ti out");
+  file.type = OptionType::file;
+  file.value = nullptr;
   list.flag("just_ti", false, "learn the identifier only: leave stage ut out");
 }
 
@@ -101,7 +89,7 @@ void add_data_options(OptionList& list) {
   list.integer("resolution", 512, 8, "side of the training pictures in pixels");
   list.integer("cache_latents", 0, 0,
                "freeze this many augmented variants of each photo; 0: none (--cached_latents froze 20)");
-  list.options.push_back(gradient_checkpointing_option("published program"));
+  list.add(gradient_checkpointing_option("published program"));
 }
 
 /// Faults of the published program: off by default.

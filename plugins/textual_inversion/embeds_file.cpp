@@ -2,11 +2,10 @@
 
 #include <ATen/ops/stack.h>
 
-#include <memory>
-
 #include "framework/core/error.h"
 #include "framework/formats/embedding_file.h"
 #include "framework/methods/learned_token.h"
+#include "framework/tensor/tensor_io.h"
 
 namespace atelier::textual_inversion {
 namespace {
@@ -22,15 +21,7 @@ Tensor vectors_of(const TrainedArtifact& artifact, const std::string& encoder, c
   return vectors.empty() ? Tensor() : at::stack(vectors);
 }
 
-TensorView view_of(const Tensor& tensor) {
-  const auto dense = std::make_shared<const Tensor>(tensor.to(at::kCPU, at::kFloat).contiguous());
-  TensorView view;
-  view.dtype = Dtype::f32;
-  view.shape = dense->sizes().vec();
-  view.bytes = {static_cast<const std::byte*>(dense->const_data_ptr()), dense->nbytes()};
-  view.owner = dense;
-  return view;
-}
+TensorView view_of(const Tensor& tensor) { return to_view(tensor.detach().to(at::kFloat)); }
 
 }  // namespace
 

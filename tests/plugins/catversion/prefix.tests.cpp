@@ -2,9 +2,12 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/equal.h>
+#include <ATen/ops/zeros.h>
 
 #include "framework/core/error.h"
+#include "framework/formats/known_configs.h"
 #include "framework/methods/loader.h"
+#include "framework/models/clip_text.h"
 #include "framework/schedulers/scheduler.h"
 #include "tests/plugins/catversion/world.h"
 
@@ -50,6 +53,16 @@ TEST_CASE("catversion: the flat tensor of Stable Diffusion 1.5 has 4608 numbers,
   const Tensor both = at::arange(two.size()).to(at::kFloat);
   CHECK(two.values(both, 1).sizes() == at::IntArrayRef{2, 6});
   CHECK(two.values(both, 1)[1][2].item<float>() == ((1 * 4 + 2 * 1 + 1) * 6 + 2));
+}
+
+TEST_CASE("catversion: the text model of Stable Diffusion 1.5 has 123,060,480 numbers beside the prefix",
+          "[catversion][prefix]") {
+  // Real shapes without memory: one zero, expanded.
+  const auto maker = [](const std::string&, at::IntArrayRef shape) { return at::zeros({1}).expand(shape); };
+  ClipText encoder(known_configs(Family::sd1, true).at("text_encoder"), Weights("real shapes", {}, maker, Placement{}));
+  std::int64_t numbers = 0;
+  for (const auto& [name, slot] : encoder.registry().parameters) numbers += slot->numel();
+  CHECK(numbers == 123060480);
 }
 
 TEST_CASE("catversion: layers count from either end, and come in the encoder's order", "[catversion][prefix]") {

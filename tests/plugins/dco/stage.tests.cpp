@@ -46,7 +46,7 @@ class PlainLora final : public Stage {
              .weight_decay = settings_.weight_decay}};
   }
   void describe(const Photo& photo, Sample& sample, Draws&) override {
-    sample.caption = dco::filled(photo.caption, settings_.class_word);
+    sample.caption = with_phrase(photo.caption, settings_.class_word);
   }
   StepTensors per_step(const std::vector<Sample>& samples, Draws&) override {
     StepTensors tensors;
