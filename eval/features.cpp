@@ -15,29 +15,57 @@
 namespace atelier::eval {
 namespace {
 
-std::optional<Decoded> try_decode(const Picture& picture, ExifRule exif) {
+std::optional<Decoded> try_decode(const NamedBytes& file, ExifRule exif) {
   try {
-    return decode(picture.bytes, picture.name, exif);
+    return decode(file.bytes, file.name, exif);
   } catch (const Error&) {
     return std::nullopt;  // becomes a row with the status decode_error
   }
 }
 
-/// What the encoder sees of a picture; nullopt for damaged bytes.
-std::optional<PixelValues> pixel_values(const Picture& picture, const EncoderUse& use, const FrontEndOptions& options) {
+Mask mask_of(const NamedBytes& file, ExifRule exif) { return to_mask(decode(file.bytes, file.name, exif), file.name); }
+
+/// What the encoder sees of a picture, or why it sees nothing.
+struct Seen {
+  PictureStatus status = PictureStatus::ok;
+  std::optional<PixelValues> values = {};
+};
+
+Seen whole(const NamedBytes& file, const EncoderUse& use, const FrontEndOptions& options) {
+  auto decoded = try_decode(file, options.exif);
+  if (!decoded) return {.status = PictureStatus::decode_error};
+  return {.values = preprocess(use.front_end, *std::move(decoded), file.name, options)};
+}
+
+/// A picture that is damaged is that, whatever its mask says.
+Seen foreground(const Picture& picture, const EncoderUse& use, const FrontEndOptions& options) {
+  if (picture.removed) return whole(*picture.removed, use, options);
+  auto decoded = try_decode({picture.name, picture.bytes}, options.exif);
+  if (!decoded) return {.status = PictureStatus::decode_error};
+  if (!picture.mask) {
+    throw Error({.where = picture.name,
+                 .found = "no mask",
+                 .expected = "a mask, or the picture without its background",
+                 .advice = "the protocol scores foregrounds"});
+  }
+  const Mask mask = mask_of(*picture.mask, options.exif);
+  if (foreground_share(mask, options.threshold) <= 0) return {.status = PictureStatus::no_foreground};
+  return {.values = preprocess(use.front_end, *std::move(decoded), picture.name, options, &mask)};
+}
+
+Seen seen(const Picture& picture, const EncoderUse& use, const FrontEndOptions& options, View view) {
+  if (view == View::foreground) return foreground(picture, use, options);
   if (picture.floats) {
-    if (use.front_end == FrontEnd::ti_tensor) return ti_tensor(*picture.floats, options);
+    if (use.front_end == FrontEnd::ti_tensor) return {.values = ti_tensor(*picture.floats, options)};
     throw Error({.where = picture.name,
                  .found = "a decoder's floats for the front end " + front_end_id(use.front_end),
                  .expected = "an encoded picture",
                  .advice = "only ti-tensor is defined on floats"});
   }
-  auto decoded = try_decode(picture, options.exif);
-  if (!decoded) return std::nullopt;
-  return preprocess(use.front_end, *std::move(decoded), picture.name, options);
+  return whole({picture.name, picture.bytes}, use, options);
 }
 
-/// Gathers pictures into calls of a fixed number of rows. A damaged picture keeps its place, as zeros.
+/// Gathers pictures into calls of a fixed number of rows. A picture without pixels keeps its place, as zeros.
 class Batcher {
  public:
   Batcher(const Encoder& encoder, std::int64_t rows) : encoder_(encoder), rows_(rows) {
@@ -49,17 +77,17 @@ class Batcher {
     const Tensor row = input_[used_++];  // a view
     if (values)
       std::memcpy(row.mutable_data_ptr<float>(), values->values.data(), values->values.size() * sizeof(float));
-    decoded_.push_back(values.has_value());
+    given_.push_back(values.has_value());
     if (used_ == rows_) flush();
   }
 
-  /// [n, F] of all that were added; zero rows for damaged pictures.
+  /// [n, F] of all that were added; zero rows where nothing was seen.
   [[nodiscard]] Tensor finish() {
     if (used_ > 0) flush();
     if (parts_.empty()) return at::zeros({0, 0});
     Tensor features = at::cat(parts_);
-    for (std::size_t i = 0; i < decoded_.size(); ++i) {
-      if (!decoded_[i]) features[static_cast<std::int64_t>(i)].zero_();
+    for (std::size_t i = 0; i < given_.size(); ++i) {
+      if (!given_[i]) features[static_cast<std::int64_t>(i)].zero_();
     }
     return features;
   }
@@ -77,7 +105,7 @@ class Batcher {
   std::int64_t rows_, used_ = 0;
   Tensor input_;  // [rows, 3, S, S]
   std::vector<Tensor> parts_;
-  std::vector<bool> decoded_;
+  std::vector<bool> given_;
 };
 
 }  // namespace
@@ -102,30 +130,36 @@ Tensor unit_rows(const Tensor& rows) {
 }
 
 PictureFeatures picture_features(const Encoder& encoder, const EncoderUse& use, const Protocol& protocol,
-                                 std::span<const Picture> pictures, TiRole role) {
+                                 std::span<const Picture> pictures, TiRole role, View view) {
   FrontEndOptions options = protocol.pictures;
   options.role = role;
   options.image_size = static_cast<int>(encoder.image_size());
   options.threads = 1;  // a picture each: reading ahead uses the threads
   const auto threads = static_cast<std::size_t>(at::get_num_threads());
-  ReadAhead<std::optional<PixelValues>> ahead(pictures.size(), threads, 2 * static_cast<std::size_t>(protocol.batch),
-                                              [&](std::size_t k) { return pixel_values(pictures[k], use, options); });
+  ReadAhead<Seen> ahead(pictures.size(), threads, 2 * static_cast<std::size_t>(protocol.batch),
+                        [&](std::size_t k) { return seen(pictures[k], use, options, view); });
   PictureFeatures features;
   Batcher batcher(encoder, protocol.batch);
   for (std::size_t k = 0; k < pictures.size(); ++k) {
-    const auto values = ahead.next();
-    features.decoded.push_back(values.has_value());
-    batcher.add(values);
+    const auto what = ahead.next();
+    features.status.push_back(what.status);
+    batcher.add(what.values);
   }
   features.raw = batcher.finish();
   features.unit = unit_rows(features.raw);
   return features;
 }
 
+std::optional<double> foreground_of(const Picture& picture, const FrontEndOptions& options) {
+  if (!picture.mask) return std::nullopt;
+  return foreground_share(mask_of(*picture.mask, options.exif), options.threshold);
+}
+
 std::optional<int> side_of_first(std::span<const Picture> pictures, ExifRule exif) {
   for (const Picture& picture : pictures) {
     if (picture.floats) return std::min(picture.floats->width, picture.floats->height);
-    if (const auto decoded = try_decode(picture, exif)) return std::min(decoded->image.width, decoded->image.height);
+    if (const auto decoded = try_decode({picture.name, picture.bytes}, exif))
+      return std::min(decoded->image.width, decoded->image.height);
   }
   return std::nullopt;
 }

@@ -73,10 +73,11 @@ TextRule text_rule_of(const std::string& id, const std::string& where) {
 
 EncoderUse encoder_use(const Json& json, const std::string& where) {
   check_keys(json, {"front_end", "scores"}, where);
-  const auto scores = texts_of(json, "scores", {"image", "text"}, where);
+  const auto scores = texts_of(json, "scores", {"image", "text", "image_full"}, where);
   return {.front_end = parse_front_end(text_of(json, "front_end", where), where + ": front_end"),
           .image = scores.empty() || scores.contains("image"),
-          .text = scores.empty() || scores.contains("text")};
+          .text = scores.empty() || scores.contains("text"),
+          .image_full = scores.contains("image_full")};
 }
 
 /// "KEY=VALUE" of one picture setting.
@@ -105,6 +106,27 @@ std::int64_t rows_of(const Json& json, const std::string& where) {
   return rows.get<std::int64_t>();
 }
 
+std::optional<double> scale_of(const Json& json, const std::string& where) {
+  const Json scale = json.value("text_scale", Json());
+  if (scale.is_null()) return std::nullopt;
+  if (!scale.is_number() || scale.get<double>() <= 0) refuse(where + ": text_scale", scale.dump(), "a number above 0");
+  return scale.get<double>();
+}
+
+PositionInterpolation positions_of(const Json& json, const std::string& where) {
+  if (!json.contains("pos_interp")) return PositionInterpolation::offset;
+  const auto name = text_of(json, "pos_interp", where);
+  if (name == "offset0.1") return PositionInterpolation::offset;
+  if (name == "size") return PositionInterpolation::size;
+  refuse(where + ": pos_interp", name, "offset0.1 or size");
+}
+
+bool flag_of(const Json& json, const char* key, const std::string& where) {
+  const Json flag = json.value(key, Json(false));
+  if (!flag.is_boolean()) refuse(where + ": " + key, flag.dump(), "true or false");
+  return flag.get<bool>();
+}
+
 bool blank(char character) { return std::isspace(static_cast<unsigned char>(character)) != 0; }
 
 std::string tidied(const std::string& text) {
@@ -123,13 +145,19 @@ std::string tidied(const std::string& text) {
 }  // namespace
 
 Protocol Protocol::from_json(const Json& json, const std::string& where) {
-  check_keys(json, {"id", "text_rule", "generated", "batch", "encoders", "image", "set_scores"}, where);
+  check_keys(json,
+             {"id", "text_rule", "generated", "batch", "encoders", "image", "set_scores", "masked", "text_scale",
+              "pos_interp"},
+             where);
   Protocol protocol;
   protocol.settings = json;
   protocol.id = text_of(json, "id", where);
   protocol.text_rule = text_rule_of(text_of(json, "text_rule", where), where);
   protocol.batch = rows_of(json, where);
   protocol.set_scores = texts_of(json, "set_scores", {"gbar_norm", "clip_t_paper"}, where);
+  protocol.masked = flag_of(json, "masked", where);
+  protocol.text_scale = scale_of(json, where);
+  protocol.positions = positions_of(json, where);
   read_pictures(json.value("image", Json()), protocol, where + ": image");
   const Json encoders = json.value("encoders", Json());
   if (!encoders.is_object() || encoders.empty()) refuse(where + ": encoders", encoders.dump(), "at least one encoder");
@@ -139,6 +167,22 @@ Protocol Protocol::from_json(const Json& json, const std::string& where) {
   const std::string generated = json.contains("generated") ? text_of(json, "generated", where) : "png8";
   if (generated != "png8" && generated != "float") refuse(where + ": generated", generated, "png8 or float");
   return protocol;
+}
+
+Json Protocol::resolved() const {
+  const auto rule = std::ranges::find(kTextRules, text_rule, [](const auto& item) { return item.second; });
+  const bool squashes =
+      std::ranges::any_of(encoders, [](const auto& item) { return item.second.front_end == FrontEnd::ti_tensor; });
+  Json json{{"text_rule", rule->first},
+            {"exif", pictures.exif == ExifRule::apply ? "apply" : "ignore"},
+            {"alpha", alpha_text(pictures.alpha)},
+            {"fill", colour_text(pictures.fill)},
+            {"threshold", pictures.threshold},
+            {"size", squashes ? Json(pictures.size) : Json()},
+            {"resize", pictures.resize == ResizeMethod::t_bicubic ? "t-bicubic" : "t-bicubic-aa"},
+            {"pos_interp", positions == PositionInterpolation::offset ? "offset0.1" : "size"}};
+  for (const auto& [role, use] : encoders) json["frontend." + role] = front_end_id(use.front_end);
+  return json;
 }
 
 std::string scoring_text(TextRule rule, const std::string& text, const std::string& class_word) {

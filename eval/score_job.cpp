@@ -58,7 +58,8 @@ Encoders encoders_of(const worker::JobRun& run, const Protocol& protocol) {
     auto encoder = open_encoder({.folder = fields.text("path"),
                                  .tokenizer = fields.optional_text("tokenizer").value_or(""),
                                  .variant = fields.optional_text("variant").value_or(""),
-                                 .allow_pickle = fields.flag("allow_pickle")},
+                                 .allow_pickle = fields.flag("allow_pickle"),
+                                 .positions = protocol.positions},
                                 job.placement());
     auto cache = cache_of(run, role);
     if (cache) encoder = std::make_unique<CachedEncoder>(std::move(encoder), std::move(cache));

@@ -5,14 +5,6 @@
 namespace atelier::eval {
 namespace {
 
-Json number(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
-
-Json numbers(const NamedScores& scores) {
-  Json json = Json::object();
-  for (const auto& [name, value] : scores) json[name] = number(value);
-  return json;
-}
-
 /// A row for a picture that was not scored has the same keys, with nulls.
 Json image_row(const Protocol& protocol, const ImageScores& image, const SetFacts& set, std::size_t k) {
   Json pairs = Json::object(), texts = Json::object();
@@ -32,12 +24,24 @@ Json image_row(const Protocol& protocol, const ImageScores& image, const SetFact
 
 }  // namespace
 
+Json score_json(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
+
+Json score_json(const NamedScores& scores) {
+  Json json = Json::object();
+  for (const auto& [name, value] : scores) json[name] = score_json(value);
+  return json;
+}
+
 Json score_table(const Protocol& protocol, const Scores& scores, const std::vector<SetFacts>& facts,
                  const std::vector<ReferenceFacts>& references) {
   Json settings = protocol.settings;
   settings["image"]["size"] = scores.size;
-  Json table{{"schema", "atelier.scoretable/1"},   {"protocol", protocol.id}, {"settings", settings},
-             {"anchors", numbers(scores.anchors)}, {"images", Json::array()}, {"sets", Json::array()},
+  Json table{{"schema", "atelier.scoretable/1"},
+             {"protocol", protocol.id},
+             {"settings", settings},
+             {"anchors", score_json(scores.anchors)},
+             {"images", Json::array()},
+             {"sets", Json::array()},
              {"references", Json::array()}};
   for (std::size_t i = 0; i < scores.sets.size(); ++i) {
     const SetScores& set = scores.sets[i];
@@ -48,7 +52,7 @@ Json score_table(const Protocol& protocol, const Scores& scores, const std::vect
                              {"text", set.scoring_text},
                              {"role", facts[i].role},
                              {"n", set.images.size()},
-                             {"scores", numbers(set.scores)}});
+                             {"scores", score_json(set.scores)}});
   }
   for (const auto& reference : references) {
     table["references"].push_back({{"name", reference.name}, {"sha256", reference.sha256}});

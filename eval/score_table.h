@@ -25,6 +25,10 @@ struct ReferenceFacts {
   std::string sha256;
 };
 
+/// Undefined numbers are null.
+[[nodiscard]] Json score_json(const std::optional<double>& value);
+[[nodiscard]] Json score_json(const NamedScores& scores);
+
 /// The object of a score job, schema "atelier.scoretable/1": `images` with every pair score, `sets`, `anchors`,
 /// `references`; undefined numbers are null. `facts` has one entry for each set of `scores`.
 [[nodiscard]] Json score_table(const Protocol& protocol, const Scores& scores, const std::vector<SetFacts>& facts,

@@ -25,13 +25,21 @@ struct PictureSet {
 };
 
 struct ImageScores {
-  std::string status = "ok";                         ///< or decode_error: nothing is scored then
-  std::map<std::string, std::vector<double>> pairs;  ///< by encoder: cosine with each reference
-  std::map<std::string, double> texts;               ///< by encoder: cosine with the scoring text
+  /// ok, decode_error (nothing is scored then), or no_foreground (what sees the foreground alone is not scored).
+  std::string status = "ok";
+  std::optional<double> foreground = {};  ///< with a mask: share of pixels
+  /// Cosine with each reference, by encoder: "clip", and "clip_full" of whole pictures beside foregrounds.
+  std::map<std::string, std::vector<double>> pairs;
+  std::map<std::string, double> texts;  ///< by encoder: the text score
 
-  /// <role>_i, the mean over the references, and <role>_t.
+  /// <role>_i, the mean over the references, <role>_i_full and <role>_t.
   [[nodiscard]] NamedScores scores() const;
 };
+
+/// "clip" -> "clip_i", "clip_full" -> "clip_i_full".
+[[nodiscard]] std::string pair_metric(const std::string& encoder);
+/// Names of the scores of a picture, in byte order.
+[[nodiscard]] std::vector<std::string> image_metrics(const Protocol& protocol);
 
 struct SetScores {
   std::string scoring_text;
@@ -41,12 +49,20 @@ struct SetScores {
   NamedScores scores;
 };
 
+/// What one encoder made of one view of the pictures.
+struct ViewFeatures {
+  PictureFeatures references;
+  std::vector<PictureFeatures> sets;  ///< in the order of the sets
+};
+
 struct Scores {
   std::vector<SetScores> sets;
   /// References against themselves: <role>_i_all over all n² pairs, <role>_i_distinct without self pairs and without
   /// pairs of near-identical references, <role>_t with the scoring texts of all sets.
   NamedScores anchors;
   int size = 0;  ///< side that references were squashed to, where the front end does that
+  /// By encoder: what was computed for the scores.
+  std::map<std::string, std::map<View, ViewFeatures>> features;
 };
 
 using Encoders = std::map<std::string, std::unique_ptr<Encoder>>;
@@ -54,8 +70,13 @@ using Encoders = std::map<std::string, std::unique_ptr<Encoder>>;
 /// Pairs of indices of references that are near-identical.
 using Duplicates = std::vector<std::pair<std::size_t, std::size_t>>;
 
+/// Side of the first generated picture that can be decoded, where the protocol squashes references to it; else what the
+/// protocol says.
+[[nodiscard]] int reference_side(const Protocol& protocol, const std::vector<PictureSet>& sets);
+
 /// Scores sets against references (evaluation.md 1.5: every generated picture with every reference). Throws Error for a
-/// role without an encoder, no references, a reference that cannot be decoded, and a text that is too long.
+/// role without an encoder, no references, a reference that cannot be decoded or has no foreground, and a text that is
+/// too long.
 [[nodiscard]] Scores score(const Protocol& protocol, const Encoders& encoders, const std::vector<Picture>& references,
                            const std::vector<PictureSet>& sets, const Duplicates& duplicates = {});
 

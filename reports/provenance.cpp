@@ -80,7 +80,7 @@ std::string jobs_text(const StatusCounts& jobs) {
 std::string artifact_cell(Index& index, const std::string& manifest, const std::string& run) {
   std::string key, object;
   for (const auto& artifact : artifacts_of(index, manifest, run)) {
-    if (artifact.kind != "train" || !artifact.own) continue;
+    if ((artifact.kind != "train" && artifact.kind != "merge") || !artifact.own) continue;
     key = artifact.key;
     object = artifact.object;
   }

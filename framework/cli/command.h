@@ -21,6 +21,7 @@ void add_probe_resize(CLI::App& parent, Action& action);
 void add_concepts(CLI::App& parent, Action& action);
 void add_convert(CLI::App& parent, Action& action);
 void add_diff(CLI::App& parent, Action& action);
+void add_eval(CLI::App& parent, Action& action);
 void add_export(CLI::App& parent, Action& action);
 void add_gc(CLI::App& parent, Action& action);
 void add_logs(CLI::App& parent, Action& action);

@@ -57,6 +57,7 @@ void add_commands(CLI::App& root, Action& action) {
   add_logs(root, action);
   add_table(root, action);
   add_report(root, action);
+  add_eval(root, action);
   add_stats(root, action);
   add_export(root, action);
   add_convert(root, action);
@@ -104,7 +105,8 @@ int run(const std::vector<std::string>& words) {
 
 /// Scoring has one code for every error: other programs call it.
 int exit_code(const Error& error, int count, char** words) {
-  const bool scoring = count > 1 && std::string_view(words[1]) == "stats";
+  const std::string_view command = count > 1 ? words[1] : "";
+  const bool scoring = command == "stats" || command == "eval";
   return scoring && error.kind() == ErrorKind::usage ? 1 : error.exit_code();
 }
 

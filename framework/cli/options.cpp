@@ -88,13 +88,17 @@ CLI::Option* existing_folder(CLI::Option* option) {
   return check_path(option, "DIR", "a folder", [](const fs::path& path) { return fs::is_directory(path); });
 }
 
-void add_placement(CLI::App& app, Placement& placement) {
-  app.add_option("--device", placement.device, "where to compute")
+void add_device(CLI::App& app, std::string& device) {
+  app.add_option("--device", device, "where to compute")
       ->capture_default_str()
       ->type_name("cpu|cuda[:K]")
       ->check([](const std::string& text) -> std::string {
         return is_device(text) ? std::string{} : fmt::format("found '{}'; expected cpu, cuda or cuda:K", text);
       });
+}
+
+void add_placement(CLI::App& app, Placement& placement) {
+  add_device(app, placement.device);
   one_of(app.add_option("--dtype", placement.dtype, "type to compute in")->capture_default_str(),
          {"float32", "bfloat16", "float16", "float64"});
 }

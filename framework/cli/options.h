@@ -27,6 +27,7 @@ struct Placement {
   std::string dtype = "float32";
 };
 void add_placement(CLI::App& app, Placement& placement);
+void add_device(CLI::App& app, std::string& device);
 
 /// `--in X --out Y`, several times, in pairs.
 struct FilePairs {

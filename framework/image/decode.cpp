@@ -119,12 +119,16 @@ Image load_image(const std::filesystem::path& path, const DecodeOptions& options
 }
 
 Mask load_mask(const std::filesystem::path& path, ExifRule exif) {
-  const Image image = flatten(decode_file(path, exif), {}, path.string());
+  return to_mask(decode_file(path, exif), path.string());
+}
+
+Mask to_mask(Decoded decoded, const std::string& where) {
+  const Image image = flatten(std::move(decoded), {}, where);
   Mask mask = make_raster<Mask>(image.size());
   for (std::size_t i = 0; i < mask.pixels.size(); ++i) {
     const std::uint8_t* pixel = image.pixels.data() + 3 * i;
     if (pixel[0] != pixel[1] || pixel[0] != pixel[2]) {
-      throw Error({.where = path.string(),
+      throw Error({.where = where,
                    .found = "a colour picture",
                    .expected = "a grey mask",
                    .advice = "save the mask as 8-bit grey PNG"});

@@ -55,6 +55,7 @@ struct Decoded {
 
 /// A mask file: grey of any depth, or colour whose three channels are equal. Throws Error for other colours and for
 /// transparency.
+[[nodiscard]] Mask to_mask(Decoded decoded, const std::string& where);
 [[nodiscard]] Mask load_mask(const std::filesystem::path& path, ExifRule exif = ExifRule::apply);
 
 }  // namespace atelier

@@ -42,7 +42,7 @@ Known known_words(const PluginCatalog& plugins, const PromptCatalog& prompts) {
     const auto found = std::ranges::find(plugins.all(), name, [](const auto& plugin) { return plugin.method.name; });
     return found == plugins.all().end() ? nullptr : &found->method;
   };
-  known.protocols = protocol_ids();
+  known.protocols = study_protocol_ids();
   known.has_prompt_list = [&prompts](const std::string& id) { return prompts.contains(id); };
   known.prompt_lists = [&prompts] { return prompts.ids(); };
   known.schedulers = sampler_schedulers();

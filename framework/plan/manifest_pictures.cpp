@@ -90,7 +90,8 @@ PlannedPictures ManifestBuilder::sampled_pictures(const PlannedModel& model, con
   Json& sampling = job(key_of({{"sample", identity}}), "sample", needs, model.base->digest, std::move(content));
   PlannedPictures planned{.job = sampling.at("id").get<std::int64_t>()};
   const auto count = pictures.at("images_per_prompt").get<std::int64_t>();
-  for (const PromptPlace& place : prompts_of(sources_.prompts, pictures.at("prompts"))) {
+  for (const PromptPlace& place :
+       prompts_of(sources_.prompts, pictures.at("prompts"), model.subject.at("kind").get<std::string>())) {
     SamplePrompt prompt{.id = place.id,
                         .text = place.text,
                         .filled = filled(place.text, model.phrase),

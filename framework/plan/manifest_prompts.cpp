@@ -16,9 +16,11 @@ void serve(Json& output, const std::string& evaluation) {
   if (std::ranges::find(names, Json(evaluation)) == names.end()) names.push_back(evaluation);
 }
 
-std::vector<PromptPlace> prompts_of(const PromptCatalog& catalog, const Json& lists) {
+std::vector<PromptPlace> prompts_of(const PromptCatalog& catalog, const Json& lists, const std::string& kind) {
   std::vector<PromptPlace> prompts;
+  const std::string wanted = kind == "live" ? "live" : "object";
   for (const Json& entry : lists) {
+    if (entry.value("kind", wanted) != wanted) continue;
     const std::string id = entry.at("list").get<std::string>();
     const PromptList& list = catalog.list(id);
     for (std::size_t i = 0; i < list.prompts.size(); ++i) {

@@ -12,8 +12,10 @@ struct PromptPlace {
   std::string id, text, role;
 };
 
-/// The prompts of a protocol's lists, in their order.
-[[nodiscard]] std::vector<PromptPlace> prompts_of(const PromptCatalog& catalog, const Json& lists);
+/// The prompts of a protocol's lists, in their order. A list with a `kind` is for concepts of this kind: live, or
+/// object for all others.
+[[nodiscard]] std::vector<PromptPlace> prompts_of(const PromptCatalog& catalog, const Json& lists,
+                                                  const std::string& kind);
 
 /// The output with this key; the end where there is none.
 [[nodiscard]] Json::iterator output_of(Json& outputs, const std::string& key);

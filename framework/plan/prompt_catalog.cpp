@@ -51,7 +51,8 @@ std::vector<std::string> templates(const Json& json, const std::string& where) {
 constexpr std::string_view kFrontEnd = "frontend.";
 
 std::vector<std::string> names_of(const Json& scoring) {
-  std::vector<std::string> names = {"text_rule", "batch", "exif", "alpha", "fill", "threshold", "size", "resize"};
+  std::vector<std::string> names = {"text_rule", "batch",     "pos_interp", "exif",  "alpha",
+                                    "fill",      "threshold", "size",       "resize"};
   const Json encoders = scoring.value("encoders", Json::object());
   for (const auto& [role, use] : encoders.items()) names.push_back(std::string(kFrontEnd) + role);
   return names;
@@ -137,12 +138,19 @@ void change_scoring(Json& scoring, const Json& changes, const std::string& where
     if (name.starts_with(kFrontEnd)) {
       scoring["encoders"][name.substr(kFrontEnd.size())]["front_end"] = value;
     } else {
-      (name == "text_rule" || name == "batch" ? scoring : scoring["image"])[name] = value;
+      const bool of_picture = name != "text_rule" && name != "batch" && name != "pos_interp";
+      (of_picture ? scoring["image"] : scoring)[name] = value;
     }
   }
 }
 
 std::vector<std::string> protocol_ids(const fs::path& folder) { return yaml_stems(folder / "protocols"); }
+
+std::vector<std::string> study_protocol_ids(const fs::path& folder) {
+  auto ids = protocol_ids(folder);
+  std::erase_if(ids, [&](const std::string& id) { return read_protocol(id, folder).pictures.is_null(); });
+  return ids;
+}
 
 ProtocolSpec read_protocol(const std::string& id, const fs::path& folder) {
   const auto known = protocol_ids(folder);
@@ -150,15 +158,16 @@ ProtocolSpec read_protocol(const std::string& id, const fs::path& folder) {
   const auto path = folder / "protocols" / (id + ".yaml");
   const auto json = read_yaml_file(path);
   check_schema(json, "protocol/1", path);
-  for (const auto* key : {"pictures", "scoring", "encoders"}) {
+  for (const auto* key : {"scoring", "encoders"}) {
     if (json.value(key, Json()).is_object()) continue;
     throw Error({.where = fmt::format("{}: {}", path.string(), key), .found = "nothing", .expected = "a mapping"});
   }
   return {.id = id,
           .title = text_at(json, "title"),
-          .pictures = json["pictures"],
+          .pictures = json.value("pictures", Json()),
           .scoring = json["scoring"],
-          .encoders = json["encoders"]};
+          .encoders = json["encoders"],
+          .reduction = json.value("reduction", Json::object())};
 }
 
 }  // namespace atelier

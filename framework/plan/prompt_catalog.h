@@ -41,18 +41,21 @@ class PromptCatalog {
 /// A scoring protocol of the data folder.
 struct ProtocolSpec {
   std::string id, title;
-  Json pictures;  ///< prompts [{list, role}], images_per_prompt, sampler, negative, batch
-  Json scoring;   ///< what atelier::eval::Protocol reads, without its id
-  Json encoders;  ///< role -> {model, dtype}: which encoder folders it needs
+  Json pictures;   ///< prompts [{list, role, kind}], images_per_prompt, sampler, negative, batch; null: none
+  Json scoring;    ///< what atelier::eval::Protocol reads, without its id
+  Json encoders;   ///< role -> {model, dtype}: which encoder folders it needs
+  Json reduction;  ///< what is derived of the scores of concepts: reconstruction, editability, overall
 };
 
 /// Throws Error (usage) for an id that no file has, with the nearest one.
 [[nodiscard]] ProtocolSpec read_protocol(const std::string& id, const std::filesystem::path& folder = data_folder());
-/// What a study may change of a protocol's scoring: text_rule, batch, the settings of its pictures (exif, size, …) and
-/// frontend.<role>.
+/// What a study may change of a protocol's scoring: text_rule, batch, pos_interp, the settings of its pictures (exif,
+/// size, …) and frontend.<role>.
 [[nodiscard]] std::vector<std::string> scoring_settings(const ProtocolSpec& protocol);
 /// Changes them in a protocol's `scoring`. Throws Error (usage) for another name, with the nearest one.
 void change_scoring(Json& scoring, const Json& changes, const std::string& where);
 [[nodiscard]] std::vector<std::string> protocol_ids(const std::filesystem::path& folder = data_folder());
+/// Those that a study can ask for: the others score folders alone (`atelier eval`).
+[[nodiscard]] std::vector<std::string> study_protocol_ids(const std::filesystem::path& folder = data_folder());
 
 }  // namespace atelier

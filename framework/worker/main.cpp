@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "eval/eval_job.h"
 #include "eval/score_job.h"
 #include "framework/core/error.h"
 #include "framework/core/json.h"
@@ -29,7 +30,8 @@ int usage() {
 void run(const char* path) {
   const Json json = read_json_file(path);
   const Job job(json);
-  const auto& handlers = job_handlers();
+  auto handlers = job_handlers();
+  handlers["eval"] = eval::run_eval_job;
   const auto handler = handlers.find(job.text("job"));
   if (handler == handlers.end()) {
     throw Error({.where = "job",

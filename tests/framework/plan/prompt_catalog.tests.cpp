@@ -1,6 +1,7 @@
 #include "framework/plan/prompt_catalog.h"
 
 #include <catch2/catch.hpp>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -52,14 +53,23 @@ TEST_CASE("a list whose count is wrong is refused", "[plan][prompts]") {
   CHECK_THAT(message([&] { static_cast<void>(catalog.list("x/a")); }), Contains("1 prompts; expected 2"));
 }
 
-TEST_CASE("the protocols name lists that exist and ask for 64 pictures a prompt", "[plan][protocols]") {
+TEST_CASE("the protocols of studies name lists that exist, as many pictures as published, and an encoder for each role",
+          "[plan][protocols]") {
   const PromptCatalog catalog(data());
-  for (const auto& id : protocol_ids(data())) {
+  const std::map<std::string, int> pictures{
+      {"dco", 4}, {"dreambooth", 4}, {"textreg", 8}, {"ti_code", 64}, {"ti_paper", 64}};
+  std::vector<std::string> ids;
+  for (const auto& [id, count] : pictures) ids.push_back(id);
+  CHECK(study_protocol_ids(data()) == ids);
+  for (const auto& [id, count] : pictures) {
     const auto protocol = read_protocol(id, data());
-    CHECK(protocol.pictures.at("images_per_prompt") == 64);
+    CHECK(protocol.pictures.at("images_per_prompt") == count);
     for (const auto& entry : protocol.pictures.at("prompts")) {
       CHECK_FALSE(catalog.list(entry.at("list").get<std::string>()).prompts.empty());
     }
+  }
+  for (const auto& id : protocol_ids(data())) {
+    const auto protocol = read_protocol(id, data());
     for (const auto& [role, use] : protocol.scoring.at("encoders").items()) CHECK(protocol.encoders.contains(role));
   }
   CHECK_THAT(message([&] { static_cast<void>(read_protocol("ti_kode", data())); }), Contains("did you mean ti_code?"));

@@ -1,0 +1,135 @@
+// `atelier eval`: folders of pictures from any program, scored by a protocol.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "framework/core/json.h"
+#include "tests/parity/probe.h"
+#include "tests/support/temporary_folder.h"
+
+namespace fs = std::filesystem;
+using atelier::Json;
+
+namespace {
+
+const std::string kEval = ATELIER_SOURCE_DIR "/tests/eval";
+
+/// A call on the pictures of tests/eval; what comes later among `more` replaces nothing, it is added.
+std::vector<std::string> words(const std::string& protocol, const std::string& out,
+                               const std::vector<std::string>& more = {}) {
+  std::vector<std::string> all{"eval",
+                               "--protocol",
+                               protocol,
+                               "--generated",
+                               kEval + "/pictures/generated",
+                               "--references",
+                               kEval + "/pictures/references",
+                               "--prompts",
+                               kEval + "/references/sheet.yaml",
+                               "--encoder",
+                               "clip=" + kEval + "/models/clip_tiny",
+                               "--out",
+                               out};
+  all.insert(all.end(), more.begin(), more.end());
+  return all;
+}
+
+/// Same structure, same texts, numbers within `tolerance`.
+void check_same(const Json& found, const Json& wanted, const std::string& path) {
+  if (wanted.is_number()) {
+    INFO(path << ": " << found.dump() << " instead of " << wanted.dump());
+    REQUIRE(found.is_number());
+    CHECK(std::abs(found.get<double>() - wanted.get<double>()) <= 1e-5);
+  } else if (wanted.is_array()) {
+    INFO(path);
+    REQUIRE(found.is_array());
+    REQUIRE(found.size() == wanted.size());
+    for (std::size_t i = 0; i < wanted.size(); ++i) check_same(found[i], wanted[i], fmt::format("{}[{}]", path, i));
+  } else if (wanted.is_object()) {
+    for (const auto& [key, value] : wanted.items()) {
+      INFO(path << "." << key << " of " << found.dump());
+      REQUIRE(found.contains(key));
+      check_same(found.at(key), value, path + "." + key);
+    }
+  } else {
+    INFO(path);
+    CHECK(found == wanted);
+  }
+}
+
+std::string bytes_of(const fs::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+void check_refused(const std::vector<std::string>& call, const std::string& out, const std::string& mention) {
+  const auto done = run_atelier(call);
+  INFO(done.err);
+  CHECK(done.status == 1);
+  CHECK_THAT(done.err, Catch::Contains(mention));
+  CHECK(std::ranges::count(done.err, '\n') == 1);
+  CHECK_FALSE(fs::exists(out));
+}
+
+}  // namespace
+
+TEST_CASE("atelier eval gives the scores of an independent program, in every table, with the same bytes each time",
+          "[study][eval]") {
+  const std::string protocol = GENERATE("ti_code", "ti_paper");
+  const TemporaryFolder folder;
+  const std::string first = folder / "first.json", second = folder / "second.json";
+  const auto done = run_atelier(words(protocol, first, {"--pairs"}));
+  INFO(done.err);
+  REQUIRE(done.status == 0);
+  const Json scores = atelier::read_json_file(first);
+  CHECK(scores.at("schema") == "atelier.scores/1");
+  CHECK(scores.at("name") == "generated");
+  CHECK(scores.at("protocol") == protocol);
+  const Json wanted = atelier::read_json_file(kEval + "/references/expected.json").at(protocol);
+  check_same(scores, wanted, protocol);
+  REQUIRE(run_atelier(words(protocol, second, {"--pairs"})).status == 0);
+  CHECK(bytes_of(first) == bytes_of(second));
+}
+
+TEST_CASE("The edit phrase alone is compared with a picture under catversion, and overall is of the two means",
+          "[study][eval]") {
+  const TemporaryFolder folder;
+  const std::string out = folder / "scores.json", sheet = folder / "sheet.yaml";
+  std::ofstream(sheet) << "schema: eval_sheet/1\nconcepts: [{name: cat2, class: cat}]\nprompts:\n"
+                          "  - {id: moon, text: \"A photo of {} on the moon\", edit: \"on the moon\"}\n"
+                          "  - {id: oil, text: \"An oil painting of {}\", edit: \"An oil painting\"}\n";
+  auto call = words("catversion", out, {"--features-out", folder / "features"});
+  call[8] = sheet;
+  const auto done = run_atelier(call);
+  INFO(done.err);
+  REQUIRE(done.status == 0);
+  CHECK_THAT(done.err, Catch::Contains("ignored"));  // dog6, and cat2's pictures of another prompt
+  const Json scores = atelier::read_json_file(out);
+  CHECK(scores["sets"][0]["text"] == "on the moon");
+  CHECK(scores["method"]["clip_i"]["se"].is_null());
+  const double image = scores["method"]["clip_i"]["mean"], text = scores["method"]["clip_t"]["mean"];
+  if (image >= 0 && text >= 0) {
+    CHECK(scores["method"]["overall"]["mean"].get<double>() == Approx(std::sqrt(image * text)).epsilon(1e-12));
+  } else {
+    CHECK(scores["method"]["overall"]["mean"].is_null());
+  }
+  CHECK(fs::exists(folder / "features/clip.safetensors"));
+}
+
+TEST_CASE("An error of atelier eval is one line that names the option, the file or the key, and leaves nothing",
+          "[study][eval]") {
+  const TemporaryFolder folder;
+  const std::string out = folder / "scores.json";
+  check_refused(words("ti_kode", out), out, "ti_code");
+  check_refused(words("ti_code", out, {"--set", "text_rule=classs"}), out, "--set text_rule");
+  check_refused(words("ti_code", out, {"--set", "sise=3"}), out, "did you mean size?");
+  check_refused(words("ti_code", out, {"--masks", kEval + "/pictures"}), out, "--masks");
+  check_refused(words("catversion_masked", out), out, "--masks");
+  check_refused(words("dreambooth", out), out, "none for dino");
+  check_refused(words("cc101", out, {"--encoder", "dino=" + kEval + "/models/clip_tiny"}), out, "score_text");
+}
