@@ -96,6 +96,32 @@ TEST_CASE("atelier eval gives the scores of an independent program, in every tab
   CHECK(bytes_of(first) == bytes_of(second));
 }
 
+TEST_CASE("Every other protocol scores pictures as transformers and Pillow do", "[study][eval]") {
+  const std::string encoders = ATELIER_SOURCE_DIR "/tests/parity/models/image_encoders";
+  const std::string dino = "dino=" + encoders + "/dino";
+  const std::vector<std::string> masks{"--masks", kEval + "/pictures/masks"};
+  const auto [protocol, more] = GENERATE_COPY(table<std::string, std::vector<std::string>>(
+      {{"dreambooth", {"--encoder", dino}},
+       {"textreg", {}},
+       {"cc101", {"--encoder", dino}},
+       {"catversion", {}},
+       {"catversion_masked", masks},
+       {"core_masked", {"--encoder", dino, masks[0], masks[1]}},
+       {"dco",
+        {"--encoder", "siglip=" + encoders + "/siglip_full", "--text-features",
+         "siglip=" + kEval + "/references/siglip_texts.safetensors", "--set", "pos_interp=size"}}}));
+  const TemporaryFolder folder;
+  const std::string out = folder / "scores.json";
+  auto call = words(protocol, out, more);
+  call[8] = kEval + "/references/protocol_sheet.yaml";
+  if (protocol == "dco") call[10] = "dinov2=" + encoders + "/dinov2";
+  const auto done = run_atelier(call);
+  INFO(done.err);
+  REQUIRE(done.status == 0);
+  const Json wanted = atelier::read_json_file(kEval + "/references/protocols.json").at(protocol);
+  check_same(atelier::read_json_file(out), wanted, protocol);
+}
+
 TEST_CASE("The edit phrase alone is compared with a picture under catversion, and overall is of the two means",
           "[study][eval]") {
   const TemporaryFolder folder;
