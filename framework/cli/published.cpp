@@ -9,6 +9,7 @@
 #include "framework/core/error.h"
 #include "framework/core/text.h"
 #include "framework/plan/data_folder.h"
+#include "reports/published.h"
 
 namespace atelier::cli {
 namespace {

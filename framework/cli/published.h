@@ -3,7 +3,9 @@
 #include <string>
 #include <vector>
 
-#include "reports/published.h"
+namespace atelier::reports {
+struct PublishedTable;
+}
 
 namespace atelier::cli {
 

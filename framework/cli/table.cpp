@@ -11,6 +11,7 @@
 #include "framework/store/queries.h"
 #include "reports/by_concept.h"
 #include "reports/fixed_losses.h"
+#include "reports/published.h"
 #include "reports/study_tables.h"
 #include "reports/table.h"
 
