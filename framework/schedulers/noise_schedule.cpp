@@ -5,7 +5,6 @@
 #include <ATen/ops/cumprod.h>
 #include <ATen/ops/div.h>
 #include <ATen/ops/from_blob.h>
-#include <ATen/ops/linspace.h>
 #include <ATen/ops/mul.h>
 #include <ATen/ops/rsub.h>
 #include <ATen/ops/sqrt.h>
@@ -32,6 +31,22 @@ at::Tensor as_tensor(const std::vector<double>& values) {
   return at::from_blob(floats.data(), {static_cast<std::int64_t>(floats.size())}, at::kFloat).clone();  // [T]
 }
 
+/// torch.linspace in float32, [count], each element rounded once. Its own kernel does so only on processors with fused
+/// multiply-add; elsewhere it rounds twice, and the noise a model is trained with must not depend on the processor.
+at::Tensor even_floats(double begin, double end, std::int64_t count) {
+  const auto first = static_cast<float>(begin);
+  const auto last = static_cast<float>(end);
+  const float step = (last - first) / static_cast<float>(count - 1);
+  std::vector<float> values;
+  values.reserve(static_cast<std::size_t>(count));
+  for (const auto i : c10::irange(count)) {
+    const bool early = i < count / 2;
+    values.push_back(early ? std::fma(step, static_cast<float>(i), first)
+                           : std::fma(-step, static_cast<float>(count - 1 - i), last));
+  }
+  return at::from_blob(values.data(), {count}, at::kFloat).clone();
+}
+
 /// Nichol & Dhariwal 2021 (arXiv:2102.09672), Eq. 17, with each β at most 0.999.
 std::vector<double> squaredcos_betas(std::int64_t count) {
   const auto alpha_bar = [](double t) {
@@ -53,9 +68,9 @@ at::Tensor plain_betas(const BetaOptions& options) {
   const auto count = options.num_train_timesteps;
   switch (options.beta_schedule) {
     case BetaSchedule::linear:
-      return at::linspace(options.beta_start, options.beta_end, count, at::kFloat);
+      return even_floats(options.beta_start, options.beta_end, count);
     case BetaSchedule::scaled_linear: {
-      const auto roots = at::linspace(std::sqrt(options.beta_start), std::sqrt(options.beta_end), count, at::kFloat);
+      const auto roots = even_floats(std::sqrt(options.beta_start), std::sqrt(options.beta_end), count);
       return at::mul(roots, roots);
     }
     case BetaSchedule::squaredcos_cap_v2:
