@@ -49,7 +49,28 @@ class PictureEncoder final : public Encoder {
   std::string where_;
 };
 
+class SidedEncoder final : public Encoder {
+ public:
+  SidedEncoder(std::unique_ptr<Encoder> encoder, std::int64_t side) : encoder_(std::move(encoder)), side_(side) {}
+
+  Tensor image_features(const Tensor& pixel_values) const override { return encoder_->image_features(pixel_values); }
+  Tensor image_features_each(const Tensor& pixel_values) const override {
+    return encoder_->image_features_each(pixel_values);
+  }
+  Tensor text_features(const std::string& text) const override { return encoder_->text_features(text); }
+  bool on_cpu() const override { return encoder_->on_cpu(); }
+  std::int64_t image_size() const override { return side_; }
+
+ private:
+  std::unique_ptr<Encoder> encoder_;
+  std::int64_t side_;
+};
+
 }  // namespace
+
+std::unique_ptr<Encoder> with_side(std::unique_ptr<Encoder> encoder, std::int64_t side) {
+  return std::make_unique<SidedEncoder>(std::move(encoder), side);
+}
 
 Tensor Encoder::image_features_each(const Tensor& pixel_values) const {
   std::vector<Tensor> rows;

@@ -44,6 +44,9 @@ struct EncoderFiles {
 /// for on first use.
 [[nodiscard]] std::unique_ptr<Encoder> open_encoder(const EncoderFiles& files, const Placement& placement);
 
+/// The encoder, asked for pictures of another side than its own.
+[[nodiscard]] std::unique_ptr<Encoder> with_side(std::unique_ptr<Encoder> encoder, std::int64_t side);
+
 /// The folder that holds a tokenizer of one of these files. Throws Error where there is none.
 [[nodiscard]] std::filesystem::path tokenizer_folder(const EncoderFiles& files, const std::vector<std::string>& names);
 [[nodiscard]] Tensor as_host_floats(const Tensor& features);

@@ -33,7 +33,9 @@ Encoders folder_encoders(const Job& job, const Protocol& protocol) {
   for (const auto& [role, use] : protocol.encoders) {
     EncoderFiles files{
         .folder = Job(folders.at(role)).text("path"), .tokenizer = {}, .variant = {}, .positions = protocol.positions};
-    encoders[role] = with_texts(open_encoder(files, job.placement()), texts.value(role, ""));
+    auto encoder = open_encoder(files, job.placement());
+    if (use.side) encoder = with_side(std::move(encoder), *use.side);
+    encoders[role] = with_texts(std::move(encoder), texts.value(role, ""));
   }
   return encoders;
 }
@@ -143,8 +145,10 @@ void score_folders(const Job& job) {
                {"protocol", protocol.id},
                {"settings", protocol.resolved()},
                {"encoders", encoder_digests(job)}});
-  if (const auto folder = job.optional_text("features_out")) write_features(*folder, protocol, scored);
+  std::optional<FeatureFiles> features;
+  if (const auto folder = job.optional_text("features_out")) features.emplace(*folder, protocol, scored);
   write_file_atomically(job.text("out"), pretty_json(file));
+  if (features) features->commit();
   for (const auto& warning : job.texts("warnings")) fmt::print(stderr, "atelier: {}\n", warning);
 }
 

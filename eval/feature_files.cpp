@@ -54,13 +54,41 @@ NamedTensors features_of(const std::string& role, const std::vector<ScoredConcep
 
 }  // namespace
 
-void write_features(const fs::path& folder, const Protocol& protocol, const std::vector<ScoredConcept>& concepts) {
+FeatureFiles::FeatureFiles(const fs::path& folder, const Protocol& protocol,
+                           const std::vector<ScoredConcept>& concepts) {
   std::error_code failed;
+  for (auto each = fs::absolute(folder).lexically_normal(); !fs::exists(each, failed); each = each.parent_path()) {
+    if (!each.filename().empty()) made_.push_back(each);
+  }
   fs::create_directories(folder, failed);
   if (failed) throw Error({.where = folder.string(), .found = failed.message(), .expected = "a folder to write in"});
-  for (const auto& [role, use] : protocol.encoders) {
-    write_named_tensors(folder / (role + ".safetensors"), features_of(role, concepts));
+  try {
+    for (const auto& [role, use] : protocol.encoders) {
+      files_.emplace_back(folder / (role + ".partial"), folder / (role + ".safetensors"));
+      write_named_tensors(files_.back().first, features_of(role, concepts));
+    }
+  } catch (...) {
+    clear();
+    throw;
   }
+}
+
+FeatureFiles::~FeatureFiles() { clear(); }
+
+void FeatureFiles::clear() noexcept {
+  std::error_code ignored;
+  for (const auto& [now, later] : files_) fs::remove(now, ignored);
+  for (const auto& folder : made_) fs::remove(folder, ignored);  // what is not empty stays
+}
+
+void FeatureFiles::commit() {
+  for (const auto& [now, later] : files_) {
+    std::error_code failed;
+    fs::rename(now, later, failed);
+    if (failed) throw Error({.where = later.string(), .found = failed.message(), .expected = "a file to write"});
+  }
+  files_.clear();
+  made_.clear();
 }
 
 }  // namespace atelier::eval

@@ -135,9 +135,11 @@ PictureFeatures picture_features(const Encoder& encoder, const EncoderUse& use, 
   options.role = role;
   options.image_size = static_cast<int>(encoder.image_size());
   options.threads = 1;  // a picture each: reading ahead uses the threads
+  EncoderUse seen_as = use;
+  if (role == TiRole::reference) seen_as.front_end = use.reference_front_end.value_or(use.front_end);
   const auto threads = static_cast<std::size_t>(at::get_num_threads());
   ReadAhead<Seen> ahead(pictures.size(), threads, 2 * static_cast<std::size_t>(protocol.batch),
-                        [&](std::size_t k) { return seen(pictures[k], use, options, view); });
+                        [&](std::size_t k) { return seen(pictures[k], seen_as, options, view); });
   PictureFeatures features;
   Batcher batcher(encoder, protocol.batch);
   for (std::size_t k = 0; k < pictures.size(); ++k) {
@@ -146,7 +148,7 @@ PictureFeatures picture_features(const Encoder& encoder, const EncoderUse& use, 
     batcher.add(what.values);
   }
   features.raw = batcher.finish();
-  features.unit = unit_rows(features.raw);
+  if (!use.measures_distance()) features.unit = unit_rows(features.raw);
   return features;
 }
 

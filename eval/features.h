@@ -35,7 +35,7 @@ enum class PictureStatus { ok, decode_error, no_foreground };
 /// Vectors of pictures under one encoder.
 struct PictureFeatures {
   Tensor raw;                         ///< [n, F] float32 as the encoder gave them; zero rows where a picture is not ok
-  Tensor unit;                        ///< [n, F] float64 of length 1; zero rows where a picture is not ok
+  Tensor unit;                        ///< [n, F] float64 of length 1, zero rows likewise; of a distance undefined
   std::vector<PictureStatus> status;  ///< of each picture
 
   [[nodiscard]] bool ok(std::size_t k) const { return status[k] == PictureStatus::ok; }

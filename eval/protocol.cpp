@@ -71,13 +71,31 @@ TextRule text_rule_of(const std::string& id, const std::string& where) {
   refuse(where + ": text_rule", id, "drop, class, edit or verbatim");
 }
 
+std::optional<std::int64_t> side_of(const Json& json, const std::string& where) {
+  const Json side = json.value("side", Json());
+  if (side.is_null()) return std::nullopt;
+  if (!side.is_number_integer() || side < 16 || side > 4096) {
+    refuse(where + ": side", side.dump(), "pixels: an integer from 16 to 4096");
+  }
+  return side.get<std::int64_t>();
+}
+
 EncoderUse encoder_use(const Json& json, const std::string& where) {
-  check_keys(json, {"front_end", "scores"}, where);
-  const auto scores = texts_of(json, "scores", {"image", "text", "image_full"}, where);
-  return {.front_end = parse_front_end(text_of(json, "front_end", where), where + ": front_end"),
-          .image = scores.empty() || scores.contains("image"),
-          .text = scores.empty() || scores.contains("text"),
-          .image_full = scores.contains("image_full")};
+  check_keys(json, {"front_end", "reference_front_end", "scores", "side"}, where);
+  auto scores =
+      texts_of(json, "scores", {"image", "text", "image_full", "kid", "fid", "pres", "paired", "change", "div"}, where);
+  EncoderUse use{.front_end = parse_front_end(text_of(json, "front_end", where), where + ": front_end"),
+                 .image = scores.empty() || scores.contains("image"),
+                 .text = scores.empty() || scores.contains("text"),
+                 .image_full = scores.contains("image_full"),
+                 .side = side_of(json, where)};
+  if (json.contains("reference_front_end")) {
+    use.reference_front_end =
+        parse_front_end(text_of(json, "reference_front_end", where), where + ": reference_front_end");
+  }
+  for (const auto* other : {"image", "text", "image_full"}) scores.erase(other);
+  use.sets = std::move(scores);
+  return use;
 }
 
 /// "KEY=VALUE" of one picture setting.
@@ -147,7 +165,7 @@ std::string tidied(const std::string& text) {
 Protocol Protocol::from_json(const Json& json, const std::string& where) {
   check_keys(json,
              {"id", "text_rule", "generated", "batch", "encoders", "image", "set_scores", "masked", "text_scale",
-              "pos_interp"},
+              "pos_interp", "against"},
              where);
   Protocol protocol;
   protocol.settings = json;
@@ -158,11 +176,20 @@ Protocol Protocol::from_json(const Json& json, const std::string& where) {
   protocol.masked = flag_of(json, "masked", where);
   protocol.text_scale = scale_of(json, where);
   protocol.positions = positions_of(json, where);
+  if (json.contains("against")) {
+    const auto against = text_of(json, "against", where);
+    if (against != "base") refuse(where + ": against", against, "base");
+    protocol.against_base = true;
+  }
   read_pictures(json.value("image", Json()), protocol, where + ": image");
   const Json encoders = json.value("encoders", Json());
   if (!encoders.is_object() || encoders.empty()) refuse(where + ": encoders", encoders.dump(), "at least one encoder");
   for (const auto& [role, use] : encoders.items()) {
     protocol.encoders[role] = encoder_use(use, where + ": encoders." + role);
+  }
+  for (const auto& [role, use] : protocol.encoders) {
+    if (protocol.against_base || (!use.sets.contains("paired") && !use.sets.contains("change"))) continue;
+    refuse(where + ": encoders." + role + ": scores", "paired or change", "against: base beside them");
   }
   const std::string generated = json.contains("generated") ? text_of(json, "generated", where) : "png8";
   if (generated != "png8" && generated != "float") refuse(where + ": generated", generated, "png8 or float");

@@ -23,6 +23,12 @@ struct EncoderUse {
   bool image = true;        ///< gives pair scores and <role>_i
   bool text = true;         ///< gives text scores and <role>_t
   bool image_full = false;  ///< of a masked protocol: gives <role>_i_full, of whole pictures, too
+  /// Measures of whole sets of pictures (set_measures.h): of kid, fid, pres, paired, change and div.
+  std::set<std::string> sets = {};
+  std::optional<std::int64_t> side = {};             ///< of its pictures, instead of the encoder's own
+  std::optional<FrontEnd> reference_front_end = {};  ///< of the references, where it is another
+  /// LPIPS: its vectors are long, and compared by their distance.
+  [[nodiscard]] bool measures_distance() const { return front_end == FrontEnd::lpips; }
 };
 
 /// A scoring protocol: plain data. Everything that moves a number is in it, so its settings enter the key of a score.
@@ -33,7 +39,9 @@ struct EncoderUse {
 ///    "set_scores": ["gbar_norm", "clip_t_paper"]}
 ///
 /// `masked`: true takes image scores of foregrounds; a use's scores may then hold "image_full". `text_scale`: 2.5 makes
-/// text scores 2.5·max(0, cosine), as CustomConcept101 does. `pos_interp`: offset0.1 or size, of DINOv2.
+/// text scores 2.5·max(0, cosine), as CustomConcept101 does; a score table keeps the cosines. `pos_interp`: offset0.1
+/// or size, of DINOv2. `against`: base, for measures of sets that compare with the base model's pictures; by default
+/// kid and fid take the references.
 ///
 /// `generated` records how generated pictures arrive: "png8" from a file, after rounding to 8 bit, or "float", straight
 /// from the decoder, as the published Textual Inversion code scores them (evaluation.md 1.2); the two differ by at most
@@ -47,6 +55,7 @@ struct Protocol {
   std::int64_t batch = 8;            ///< rows of an encoder call on a device (features.h): a part of the numerics class
   std::set<std::string> set_scores;  ///< of gbar_norm and clip_t_paper
   bool masked = false;               ///< image scores are those of foregrounds
+  bool against_base = false;         ///< every set comes with the base model's pictures of the same seeds
   std::optional<double> text_scale;  ///< text scores are text_scale·max(0, cosine); absent: the cosine
   PositionInterpolation positions = PositionInterpolation::offset;  ///< of DINOv2
   Json settings;                                                    ///< as given, for records

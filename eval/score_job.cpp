@@ -61,7 +61,8 @@ Encoders encoders_of(const worker::JobRun& run, const Protocol& protocol) {
                                  .allow_pickle = fields.flag("allow_pickle"),
                                  .positions = protocol.positions},
                                 job.placement());
-    auto cache = cache_of(run, role);
+    if (use.side) encoder = with_side(std::move(encoder), *use.side);
+    auto cache = use.measures_distance() ? nullptr : cache_of(run, role);  // its vectors are megabytes each
     if (cache) encoder = std::make_unique<CachedEncoder>(std::move(encoder), std::move(cache));
     encoders[role] = std::move(encoder);
   }
@@ -115,6 +116,16 @@ struct Generated {
   std::vector<PictureSet> sets;
   std::vector<SetFacts> facts;
   std::vector<worker::ImageSet> objects;  // what the pictures borrow
+
+  /// Those of the object that `record` leads to.
+  std::vector<Picture> pictures(const Store& store, const KeyRecord& record) {
+    const auto& object = objects.emplace_back(worker::ImageSet::open(store.object_path(record.object)));
+    std::vector<Picture> opened;
+    for (const auto& entry : object.entries()) {
+      opened.push_back({.name = record.object + ": " + entry.name, .bytes = entry.bytes, .floats = std::nullopt});
+    }
+    return opened;
+  }
 };
 
 /// Seeds as the sample job's description lists them.
@@ -126,14 +137,16 @@ std::optional<std::int64_t> seed_of(const KeyRecord& record, std::size_t k) {
 
 void add_set(const Job& fields, const std::string& class_word, const Store& store, Generated& generated) {
   const auto record = worker::find_input(store, fields.text("key"), "pictures");
-  const auto& object = generated.objects.emplace_back(worker::ImageSet::open(store.object_path(record.object)));
-  PictureSet set{
-      .prompt = fields.text("prompt_id"), .text = fields.text("text"), .class_word = class_word, .pictures = {}};
+  PictureSet set{.prompt = fields.text("prompt_id"),
+                 .text = fields.text("text"),
+                 .class_word = class_word,
+                 .pictures = generated.pictures(store, record)};
+  if (const auto beside = fields.optional_text("beside")) {
+    set.beside = generated.pictures(store, worker::find_input(store, *beside, "the base model's pictures"));
+  }
   SetFacts facts{.prompt = set.prompt, .role = fields.optional_text("role").value_or("edit"), .pictures = {}};
-  for (std::size_t k = 0; k < object.entries().size(); ++k) {
-    const auto& entry = object.entries()[k];
-    set.pictures.push_back({.name = record.object + ": " + entry.name, .bytes = entry.bytes, .floats = std::nullopt});
-    facts.pictures.push_back({.seed = seed_of(record, k), .sha256 = sha256_hex(entry.bytes)});
+  for (std::size_t k = 0; k < set.pictures.size(); ++k) {
+    facts.pictures.push_back({.seed = seed_of(record, k), .sha256 = sha256_hex(set.pictures[k].bytes)});
   }
   generated.sets.push_back(std::move(set));
   generated.facts.push_back(std::move(facts));

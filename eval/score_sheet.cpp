@@ -67,7 +67,7 @@ NamedScores concept_scores(const Protocol& protocol, const Reduction& reduction,
 
 /// A score that a picture does not have is null.
 Json image_scores(const Protocol& protocol, const ImageScores& image) {
-  const auto own = image.scores();
+  const auto own = image.scores(protocol);
   Json json = Json::object();
   for (const auto& name : image_metrics(protocol)) json[name] = own.contains(name) ? score_json(own.at(name)) : Json();
   return json;

@@ -1,5 +1,7 @@
 #include "eval/score_table.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 namespace atelier::eval {
@@ -53,6 +55,14 @@ Json score_table(const Protocol& protocol, const Scores& scores, const std::vect
                              {"role", facts[i].role},
                              {"n", set.images.size()},
                              {"scores", score_json(set.scores)}});
+  }
+  if (!scores.pooled.scores.empty()) {
+    table["sets"].push_back(
+        {{"prompt", ""},
+         {"text", fmt::format("{} pictures against {}", scores.pooled.pictures, scores.pooled.others)},
+         {"role", ""},
+         {"n", scores.pooled.pictures},
+         {"scores", score_json(scores.pooled.scores)}});
   }
   for (const auto& reference : references) {
     table["references"].push_back({{"name", reference.name}, {"sha256", reference.sha256}});

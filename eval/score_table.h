@@ -30,7 +30,8 @@ struct ReferenceFacts {
 [[nodiscard]] Json score_json(const NamedScores& scores);
 
 /// The object of a score job, schema "atelier.scoretable/1": `images` with every pair score, `sets`, `anchors`,
-/// `references`; undefined numbers are null. `facts` has one entry for each set of `scores`.
+/// `references`; undefined numbers are null. Pooled scores are a set of the prompt "". `facts` has one entry for each
+/// set of `scores`.
 [[nodiscard]] Json score_table(const Protocol& protocol, const Scores& scores, const std::vector<SetFacts>& facts,
                                const std::vector<ReferenceFacts>& references);
 

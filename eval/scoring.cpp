@@ -7,6 +7,7 @@
 #include <numeric>
 #include <set>
 
+#include "eval/set_measures.h"
 #include "framework/core/error.h"
 
 namespace atelier::eval {
@@ -35,7 +36,8 @@ double text_score(const Protocol& protocol, double cosine) {
 /// Which views of the pictures an encoder has to see.
 std::vector<View> views_of(const EncoderUse& use, const Protocol& protocol) {
   std::vector<View> views;
-  if (use.text || use.image_full || (use.image && !protocol.masked)) views.push_back(View::full);
+  if (use.measures_distance()) return views;  // set_measures.cpp looks at a few pictures at a time
+  if (!use.sets.empty() || use.text || use.image_full || (use.image && !protocol.masked)) views.push_back(View::full);
   if (use.image && protocol.masked) views.push_back(View::foreground);
   return views;
 }
@@ -141,7 +143,7 @@ void RoleScorer::add_texts(const PictureFeatures& pictures, SetScores& scores) c
            .found = fmt::format("a vector of {} numbers for the text \"{}\"", text.numel(), scores.scoring_text),
            .expected = fmt::format("{}, as its vectors of pictures have", one.numel())});
     }
-    scores.images[k].texts[role_] = text_score(protocol_, dot_product(one, text));
+    scores.images[k].texts[role_] = dot_product(one, text);
   }
 }
 
@@ -204,7 +206,7 @@ void add_set_means(const Protocol& protocol, SetScores& set) {
   std::map<std::string, std::vector<double>> values;
   for (const auto& name : image_metrics(protocol)) values[name];
   for (const ImageScores& image : set.images) {
-    for (const auto& [name, value] : image.scores()) values[name].push_back(*value);
+    for (const auto& [name, value] : image.scores(protocol)) values[name].push_back(*value);
   }
   for (const auto& [name, list] : values) set.scores[name] = mean_of(list);
   for (const std::string& name : protocol.set_scores) set.scores.try_emplace(name);
@@ -245,10 +247,10 @@ int reference_side(const Protocol& protocol, const std::vector<PictureSet>& sets
   return protocol.pictures.size;
 }
 
-NamedScores ImageScores::scores() const {
+NamedScores ImageScores::scores(const Protocol& protocol) const {
   NamedScores named;
   for (const auto& [encoder, cosines] : pairs) named[pair_metric(encoder)] = mean_of(cosines);
-  for (const auto& [role, cosine] : texts) named[role + "_t"] = cosine;
+  for (const auto& [role, cosine] : texts) named[role + "_t"] = text_score(protocol, cosine);
   return named;
 }
 
@@ -277,6 +279,7 @@ Scores score(const Protocol& protocol, const Encoders& encoders, const std::vect
     finish_images(sets[i], resolved, scores.sets[i]);
     add_set_means(resolved, scores.sets[i]);
   }
+  add_set_measures(resolved, encoders, sets, scores);
   return scores;
 }
 

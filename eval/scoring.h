@@ -22,6 +22,7 @@ struct PictureSet {
   std::string text;        ///< with `{}` for the concept
   std::string class_word;  ///< for TextRule::class_word
   std::vector<Picture> pictures;
+  std::vector<Picture> beside = {};  ///< of a protocol against the base model: its pictures of the same seeds
 };
 
 struct ImageScores {
@@ -30,10 +31,10 @@ struct ImageScores {
   std::optional<double> foreground = {};  ///< with a mask: share of pixels
   /// Cosine with each reference, by encoder: "clip", and "clip_full" of whole pictures beside foregrounds.
   std::map<std::string, std::vector<double>> pairs;
-  std::map<std::string, double> texts;  ///< by encoder: the text score
+  std::map<std::string, double> texts;  ///< by encoder: cosine with the text
 
-  /// <role>_i, the mean over the references, <role>_i_full and <role>_t.
-  [[nodiscard]] NamedScores scores() const;
+  /// <role>_i, the mean over the references, <role>_i_full and <role>_t, which a protocol may scale.
+  [[nodiscard]] NamedScores scores(const Protocol& protocol) const;
 };
 
 /// "clip" -> "clip_i", "clip_full" -> "clip_i_full".
@@ -55,8 +56,15 @@ struct ViewFeatures {
   std::vector<PictureFeatures> sets;  ///< in the order of the sets
 };
 
+/// What compares all pictures of a concept at once with as many others.
+struct PooledScores {
+  std::int64_t pictures = 0, others = 0;  ///< that could be decoded
+  NamedScores scores;                     ///< kid, fid
+};
+
 struct Scores {
   std::vector<SetScores> sets;
+  PooledScores pooled = {};
   /// References against themselves: <role>_i_all over all n² pairs, <role>_i_distinct without self pairs and without
   /// pairs of near-identical references, <role>_t with the scoring texts of all sets.
   NamedScores anchors;

@@ -62,6 +62,29 @@ std::string protocol_sentence(const Evaluation& evaluation) {
   return fmt::format("{}: {}.", evaluation.name, join(parts, "; "));
 }
 
+/// How many pictures KID and FID compare: both depend on it (evaluation.md 4, 6.8).
+std::vector<std::string> pooled_sentences(Index& index, const StudyFacts& facts, const std::vector<Column>& columns) {
+  std::map<std::string, std::set<std::string>> counts;  // by evaluation
+  for (const auto& column : columns) {
+    if (column.evaluation == nullptr || (column.metric != "kid" && column.metric != "fid")) continue;
+    for (const auto& run : facts.runs) {
+      const auto scoring = run.scores.find(column.evaluation->name);
+      if (scoring == run.scores.end() || scoring->second.keys.size() != 1) continue;
+      for (const auto& row : index.query("SELECT text FROM set_score WHERE key = ? AND prompt = '' AND name = ?",
+                                         {scoring->second.keys[0], column.metric})) {
+        counts[column.evaluation->name].insert(text_of(row[0]));
+      }
+    }
+  }
+  std::vector<std::string> sentences;
+  for (const auto& [name, texts] : counts) {
+    const std::vector<std::string> list(texts.begin(), texts.end());
+    sentences.push_back(
+        fmt::format("{}: KID and FID of {}, unscaled; they depend on these numbers.", name, join(list, " and ")));
+  }
+  return sentences;
+}
+
 std::vector<std::string> protocol_sentences(const std::vector<Column>& columns) {
   std::vector<std::string> sentences;
   std::set<const Evaluation*> told;
@@ -180,7 +203,8 @@ std::vector<std::string> caption_of(Index& index, const StudyFacts& facts, const
   caption.push_back(fmt::format("Study {} (manifest {}): mean over concepts ± standard error.", table.study,
                                 facts.manifest.substr(0, kDigits)));
   caption.push_back(counts_sentence(facts));
-  for (const auto& part : {protocol_sentences(columns), sampler_sentences(index, facts)}) {
+  for (const auto& part :
+       {protocol_sentences(columns), pooled_sentences(index, facts, columns), sampler_sentences(index, facts)}) {
     caption.insert(caption.end(), part.begin(), part.end());
   }
   if (!table.compare_to.empty()) {

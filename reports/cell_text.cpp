@@ -8,6 +8,8 @@
 #include <set>
 #include <string_view>
 
+#include "reports/units.h"
+
 namespace atelier::reports {
 namespace {
 
@@ -23,7 +25,15 @@ Better better_side(std::string_view column) {
   for (const std::string_view score : {"reconstruction", "editability", "clip_t_paper"}) {
     if (metric == score) return Better::more;
   }
-  return metric.ends_with("_i") || metric.ends_with("_t") ? Better::more : Better::neither;
+  for (const std::string_view drift : {"kid", "fid"}) {
+    if (metric == drift) return Better::less;
+  }
+  if (metric.ends_with("_pres")) return Better::less;
+  if (metric.ends_with("_paired")) return metric.starts_with("lpips") ? Better::less : Better::more;
+  for (const std::string_view score : {"_i", "_t", "_div"}) {
+    if (metric.ends_with(score)) return Better::more;
+  }
+  return Better::neither;
 }
 
 bool has_two_methods(const Table& table) {
@@ -42,7 +52,11 @@ bool whole(const Cell& cell) {
 void rank_column(const Table& table, std::size_t column, std::vector<std::vector<Rank>>& ranks) {
   const Better better = better_side(table.columns[column]);
   if (better == Better::neither) return;
-  const auto shown = [&](const TableRow& row) { return std::stod(short_number(*row.cells[column].mean)); };
+  const auto shown = [&](const TableRow& row) {
+    const double mean = *row.cells[column].mean;
+    const Unit unit = unit_of(table.columns[column], mean);
+    return unit.scale * std::stod(in_unit(mean, unit));
+  };
   const auto takes_part = [&](const TableRow& row) { return row.kind == "method" && whole(row.cells[column]); };
   std::set<double> values;
   for (const auto& row : table.rows) {

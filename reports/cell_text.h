@@ -23,8 +23,9 @@ namespace atelier::reports {
 enum class Rank { none, best, second };
 
 /// [rows][columns]. Ranked are the shown numbers of rows of methods, where the table has at least two methods and the
-/// column a better side: more for scores, less for seconds, parameters, bytes and peak_memory. The others (final_loss,
-/// which methods do not share, and spreads such as gbar_norm) have none. A value that lacks concepts or runs takes no
+/// column a better side: more for scores, less for drift (kid, fid, PRES, LPIPS from the base model), seconds, parameters,
+/// bytes and peak_memory. The others (final_loss, which methods do not share, spreads such as gbar_norm, and changes)
+/// have none. A value that lacks concepts or runs takes no
 /// part; equal numbers share a place.
 [[nodiscard]] std::vector<std::vector<Rank>> ranks_of(const Table& table);
 

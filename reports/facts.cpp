@@ -46,7 +46,8 @@ std::set<std::string> stale_scores(Index& index) {
            "o ON o.key = a.key AND o.object <> a.object WHERE a.key IN (" +
            std::string(kRemade) +
            ") GROUP BY a.key) SELECT DISTINCT s.key FROM artifact s JOIN made m USING (key, object), "
-           "json_each(s.description, '$.sets') e JOIN remade r ON r.key = json_extract(e.value, '$.images') WHERE "
+           "json_each(s.description, '$.sets') e JOIN remade r ON r.key IN (json_extract(e.value, '$.images'), "
+           "json_extract(e.value, '$.beside')) WHERE "
            "s.kind = 'score' AND r.before <= m.at AND m.at < r.made")) {
     keys.insert(text_of(row[0]));
   }

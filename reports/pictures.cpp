@@ -61,6 +61,7 @@ class GridReader {
       const auto has = [&](const GridPrompt& prompt) { return prompt.id == id; };
       if (std::ranges::any_of(prompts, has)) return;
       const auto role = roles_.find(id);
+      if (role != roles_.end() && role->second == "drift") return;  // hundreds, and none shows the concept
       prompts.push_back({id, member_text(output, "template"), role == roles_.end() ? "" : role->second});
     });
   }

@@ -25,6 +25,7 @@ struct Source {
   enum class Kind { image, text, set } kind = Kind::set;
   std::string name;  ///< encoder, or the set score
   std::string role;  ///< of the prompts; empty: all
+  double scale = 0;  ///< of texts: the score is scale · max(0, cosine) (CustomConcept101); 0: the cosine
 };
 
 const Json& scoring_of(const Evaluation& evaluation) {
@@ -44,6 +45,8 @@ Source source_of(const Evaluation& evaluation, std::string metric) {
   }
   if (metric.ends_with("_i")) source.kind = Source::Kind::image;
   if (metric.ends_with("_t")) source.kind = Source::Kind::text;
+  const Json scale = member_or_null(scoring_of(evaluation), "text_scale");
+  if (source.kind == Source::Kind::text && scale.is_number()) source.scale = scale.get<double>();
   source.name = source.kind == Source::Kind::set ? metric : metric.substr(0, metric.size() - 2);
   return source;
 }
@@ -86,10 +89,12 @@ PromptedScores scores_by_prompt(Index& index, const std::string& key, const Sour
     return read_prompts(index, sums + chosen + " GROUP BY prompt ORDER BY prompt", parameters,
                         count("SELECT count(*) FROM" + chosen, parameters));
   }
-  const std::string values = source.kind == Source::Kind::image
-                                 ? "(SELECT prompt, avg(value) AS value FROM pair_score WHERE key = ? AND encoder = ? "
-                                   "GROUP BY prompt, k)"
-                                 : "(SELECT prompt, value FROM text_score WHERE key = ? AND encoder = ?)";
+  const std::string values =
+      source.kind == Source::Kind::image
+          ? "(SELECT prompt, avg(value) AS value FROM pair_score WHERE key = ? AND encoder = ? "
+            "GROUP BY prompt, k)"
+          : fmt::format("(SELECT prompt, {} AS value FROM text_score WHERE key = ? AND encoder = ?)",
+                        source.scale > 0 ? fmt::format("{} * max(0.0, value)", source.scale) : "value");
   const std::string chosen = " WHERE ? = '' OR prompt IN (SELECT prompt FROM scored_image WHERE key = ? AND role = ?)";
   return read_prompts(index, sums + values + chosen + " GROUP BY prompt ORDER BY prompt",
                       {key, source.name, source.role, key, source.role},

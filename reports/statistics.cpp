@@ -5,7 +5,7 @@
 #include <numeric>
 #include <vector>
 
-#include "reports/split_mix.h"
+#include "framework/core/split_mix.h"
 
 namespace atelier::reports {
 namespace {

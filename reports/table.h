@@ -77,6 +77,7 @@ struct Table {
   std::vector<TableRow> rows;
   std::vector<SideTable> sides = {};
   std::vector<std::string> caption, notes;  ///< sentences; notes explain the marks
+  Json selection = {};                      ///< rule, choice and times (selection.h); null: none was asked for
 };
 
 /// Whether rows are compared in the column: scores of an evaluation, but not what a training cost.

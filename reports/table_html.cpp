@@ -3,29 +3,32 @@
 #include "reports/cell_text.h"
 #include "reports/escape.h"
 #include "reports/table.h"
+#include "reports/units.h"
 
 namespace atelier::reports {
 namespace {
 
 /// What the cell holds in full, for who points at it: the difference, and the values by concept.
-std::string cell_title(const Cell& cell) {
+std::string cell_title(const std::string& column, const Cell& cell) {
   std::string text;
   if (cell.comparison) text = "difference " + comparison_text(cell);
   for (const auto& [name, value] : cell.values) {
-    text += (text.empty() ? "" : "\n") + name + ": " + short_number(value);
+    text += (text.empty() ? "" : "\n") + name + ": " + with_unit(column, value);
   }
   return text;
 }
 
-std::string html_cell(const Cell& cell, Rank rank) {
-  std::string text = cell.mean ? short_number(*cell.mean) : "–";
+std::string html_cell(const std::string& column, const Cell& cell, Rank rank) {
+  const Unit unit = unit_of(column, cell.mean.value_or(0.0));
+  std::string text = cell.mean ? in_unit(*cell.mean, unit) : "–";
   if (rank == Rank::best) text = "<strong>" + text + "</strong>";
   if (rank == Rank::second) text = "<u>" + text + "</u>";
-  if (cell.mean && cell.se) text += " ± " + short_number(*cell.se);
+  if (cell.mean && cell.se) text += " ± " + in_unit(*cell.se, unit);
+  if (cell.mean && !unit.name.empty()) text += " " + unit.name;
   text += missing_of(cell);
   const auto marks = stars_of(cell) + marks_of(cell);
   if (!marks.empty()) text += "<sup>" + marks + "</sup>";
-  const auto title = cell_title(cell);
+  const auto title = cell_title(column, cell);
   return (title.empty() ? "<td>" : "<td title=\"" + escape_html(title) + "\">") + text + "</td>";
 }
 
@@ -35,7 +38,7 @@ std::string html_rows(const Table& table) {
   for (std::size_t i = 0; i < table.rows.size(); ++i) {
     const auto& row = table.rows[i];
     text += fmt::format("<tr class=\"{}\"><th scope=\"row\">{}</th>", escape_html(row.kind), escape_html(row.label));
-    for (std::size_t j = 0; j < row.cells.size(); ++j) text += html_cell(row.cells[j], ranks[i][j]);
+    for (std::size_t j = 0; j < row.cells.size(); ++j) text += html_cell(table.columns[j], row.cells[j], ranks[i][j]);
     text += "</tr>\n";
   }
   return text;

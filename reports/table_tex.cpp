@@ -3,16 +3,19 @@
 #include "reports/cell_text.h"
 #include "reports/escape.h"
 #include "reports/table.h"
+#include "reports/units.h"
 
 namespace atelier::reports {
 namespace {
 
-std::string tex_cell(const Cell& cell, Rank rank) {
-  std::string text = cell.mean ? escape_tex(short_number(*cell.mean)) : "--";
+std::string tex_cell(const std::string& column, const Cell& cell, Rank rank) {
+  const Unit unit = unit_of(column, cell.mean.value_or(0.0));
+  std::string text = cell.mean ? escape_tex(in_unit(*cell.mean, unit)) : "--";
   if (cell.mean && *cell.mean < 0.0) text = "$-$" + text.substr(text.starts_with("{-}") ? 3 : 0);
   if (rank == Rank::best) text = "\\textbf{" + text + "}";
   if (rank == Rank::second) text = "\\underline{" + text + "}";
-  if (cell.mean && cell.se) text += " $\\pm$ " + short_number(*cell.se);
+  if (cell.mean && cell.se) text += " $\\pm$ " + in_unit(*cell.se, unit);
+  if (cell.mean && !unit.name.empty()) text += "~" + unit.name;
   text += missing_of(cell);
   const auto marks = stars_of(cell) + marks_of(cell);
   return marks.empty() ? text : text + "\\textsuperscript{" + escape_tex(marks) + "}";
@@ -32,7 +35,9 @@ std::string tex_rows(const Table& table) {
     if (i > 0 && (row.kind == "method") != (kind == "method")) text += "    \\midrule\n";
     kind = row.kind;
     text += "    " + escape_tex(row.label);
-    for (std::size_t j = 0; j < row.cells.size(); ++j) text += " & " + tex_cell(row.cells[j], ranks[i][j]);
+    for (std::size_t j = 0; j < row.cells.size(); ++j) {
+      text += " & " + tex_cell(table.columns[j], row.cells[j], ranks[i][j]);
+    }
     text += " \\\\\n";
   }
   return text;

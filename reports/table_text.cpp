@@ -5,16 +5,19 @@
 
 #include "reports/cell_text.h"
 #include "reports/table.h"
+#include "reports/units.h"
 
 namespace atelier::reports {
 namespace {
 
-std::string cell_text(const Cell& cell, Rank rank) {
+std::string cell_text(const std::string& column, const Cell& cell, Rank rank) {
+  const Unit unit = unit_of(column, cell.mean.value_or(0.0));
   std::string text = "–";
-  if (cell.mean) text = short_number(*cell.mean);
+  if (cell.mean) text = in_unit(*cell.mean, unit);
   if (rank == Rank::best) text = "**" + text + "**";
   if (rank == Rank::second) text = "*" + text + "*";
-  if (cell.mean && cell.se) text += " ± " + short_number(*cell.se);
+  if (cell.mean && cell.se) text += " ± " + in_unit(*cell.se, unit);
+  if (cell.mean && !unit.name.empty()) text += " " + unit.name;
   return text + missing_of(cell) + marks_of(cell);
 }
 
@@ -133,7 +136,7 @@ std::string to_markdown(const Table& table) {
     const auto& row = table.rows[i];
     std::vector<std::string> cells = {one_line_markdown(row.label)};
     for (std::size_t j = 0; j < row.cells.size(); ++j) {
-      cells.push_back(cell_text(row.cells[j], ranks[i][j]));
+      cells.push_back(cell_text(table.columns[j], row.cells[j], ranks[i][j]));
       if (is_compared(table, j)) cells.push_back(comparison_text(row.cells[j]));
     }
     text += markdown_row(cells);
@@ -175,6 +178,7 @@ Json to_json(const Table& table) {
             {"compare_to", table.compare_to.empty() ? Json() : Json(table.compare_to)},
             {"compare_axes", table.compare_axes},
             {"margins", Json::object()},
+            {"selection", table.selection},
             {"rows", Json::array()}};
   for (std::size_t i = 0; i < table.margins.size(); ++i) {
     if (table.margins[i]) json["margins"][table.columns[i]] = *table.margins[i];

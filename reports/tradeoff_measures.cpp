@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "reports/split_mix.h"
+#include "framework/core/split_mix.h"
 
 namespace atelier::reports {
 

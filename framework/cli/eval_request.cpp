@@ -17,6 +17,7 @@
 #include "framework/core/text.h"
 #include "framework/formats/encoder_source.h"
 #include "framework/plan/score_folders.h"
+#include "framework/store/evaluations.h"
 
 namespace atelier::cli {
 namespace {
@@ -199,6 +200,26 @@ void check_masks(const EvalOptions& options, const Json& scoring) {
               ErrorKind::usage);
 }
 
+/// Whole sets, and the base model's pictures beside them, are a study's.
+void check_single_pictures(const ProtocolSpec& protocol) {
+  if (set_measures(protocol.scoring).empty()) return;
+  throw Error({.where = "--protocol",
+               .found = fmt::format("{}, which measures whole sets of pictures", protocol.id),
+               .expected = "a protocol that scores pictures",
+               .advice = "evaluate it in a study"},
+              ErrorKind::usage);
+}
+
+void check_feature_files(const fs::path& folder, const std::vector<std::string>& roles) {
+  for (const auto& role : roles) {
+    const fs::path file = folder / (role + ".safetensors");
+    std::error_code ignored;
+    if (!fs::is_directory(file, ignored)) continue;
+    throw Error({.where = "--features-out", .found = file.string() + " is a folder", .expected = "a file to write"},
+                ErrorKind::usage);
+  }
+}
+
 std::string name_of(const EvalOptions& options) {
   if (options.name) return *options.name;
   const auto folder = fs::absolute(options.generated).lexically_normal();
@@ -209,12 +230,14 @@ std::string name_of(const EvalOptions& options) {
 
 Json eval_job(const EvalOptions& options) {
   const ProtocolSpec protocol = read_protocol(options.protocol);
+  check_single_pictures(protocol);
   const Json scoring = eval_scoring(protocol, options.settings);
   check_masks(options, scoring);
   check_output("--out", options.out);
   if (options.features_out) check_output_folder("--features-out", *options.features_out);
   std::vector<std::string> roles;
   for (const auto& [role, use] : scoring.at("encoders").items()) roles.push_back(role);
+  if (options.features_out) check_feature_files(*options.features_out, roles);
   const EvalSheet sheet = read_eval_sheet(read_text_file(options.sheet), options.sheet);
   Folders folders(options);
   const std::string rule = scoring.at("text_rule").get<std::string>();

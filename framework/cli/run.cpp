@@ -41,7 +41,7 @@ void print_plan(const Json& manifest, const std::optional<Store>& store, bool wi
              counts["train"]["jobs"].dump(), counts["train"]["steps"].dump(), counts["sample"]["jobs"].dump(),
              counts["sample"]["images"].dump(), counts["score"]["jobs"].dump());
   if (const Json& drawn = counts["generate"]; drawn["jobs"] > 0) {
-    fmt::print("before training: {} jobs that draw images of a class ({} images)\n", drawn["jobs"].dump(),
+    fmt::print("from base models alone: {} jobs that draw images ({} images)\n", drawn["jobs"].dump(),
                drawn["images"].dump());
   }
   if (const Json& merges = counts["merge"]; merges["jobs"] > 0) {

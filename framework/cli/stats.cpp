@@ -8,7 +8,8 @@
 #include "framework/cli/options.h"
 #include "framework/core/atomic_file.h"
 #include "framework/core/error.h"
-#include "reports/feature_distance.h"
+#include "framework/core/feature_distance.h"
+#include "reports/feature_file.h"
 #include "reports/score_comparison.h"
 
 namespace atelier::cli {
@@ -62,7 +63,7 @@ int compare(const StatsOptions& options) {
 struct DistanceOptions {
   std::string a, b, out;
   std::vector<std::string> metrics;
-  reports::KidRequest kid;
+  KidRequest kid;
 };
 
 bool wants(const DistanceOptions& options, const std::string& metric) {
@@ -71,8 +72,8 @@ bool wants(const DistanceOptions& options, const std::string& metric) {
 
 int distance(const DistanceOptions& options) {
   const auto a = reports::read_features(options.a), b = reports::read_features(options.b);
-  const auto kid = wants(options, "kid") ? reports::kernel_distance(a, b, options.kid) : std::nullopt;
-  const auto fid = wants(options, "fid") ? reports::frechet_distance(a, b) : std::nullopt;
+  const auto kid = wants(options, "kid") ? kernel_distance(a, b, options.kid) : std::nullopt;
+  const auto fid = wants(options, "fid") ? frechet_distance(a, b) : std::nullopt;
   check_output("--out", options.out);
   write_file_atomically(options.out, pretty_json({{"schema", "atelier.distance/1"},
                                                   {"n_a", a.rows},

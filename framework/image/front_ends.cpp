@@ -17,7 +17,7 @@ namespace {
 using image_detail::Normalisation;
 using image_detail::normalise;
 
-constexpr std::array<std::pair<const char*, FrontEnd>, 14> kIds{{
+constexpr std::array<std::pair<const char*, FrontEnd>, 15> kIds{{
     {"clip-openai", FrontEnd::clip_openai},
     {"clip-hf", FrontEnd::clip_hf},
     {"ti-tensor", FrontEnd::ti_tensor},
@@ -27,6 +27,7 @@ constexpr std::array<std::pair<const char*, FrontEnd>, 14> kIds{{
     {"siglip", FrontEnd::siglip},
     {"inception-clean", FrontEnd::inception_clean},
     {"inception-textreg", FrontEnd::inception_textreg},
+    {"lpips", FrontEnd::lpips},
     {"clip", FrontEnd::clip_hf},
     {"dino_original", FrontEnd::dino_orig},
     {"dinov2", FrontEnd::dinov2_hf},
@@ -42,6 +43,7 @@ struct Flat {
 
 int side_of(FrontEnd front_end, const FrontEndOptions& options) {
   if (options.image_size > 0) return options.image_size;
+  if (front_end == FrontEnd::lpips) return 512;
   return front_end == FrontEnd::inception_clean || front_end == FrontEnd::inception_textreg ? 299 : 224;
 }
 
@@ -94,6 +96,7 @@ PixelValues run(FrontEnd front_end, const Flat& flat, const FrontEndOptions& opt
     case FrontEnd::dino_hf_stock:
       return normalise(squash(ResizeMethod::pil_bilinear), image_detail::kHalf, rescaled);
     case FrontEnd::siglip:
+    case FrontEnd::lpips:  // [-1, 1] likewise
       return normalise(squash(ResizeMethod::pil_bicubic), image_detail::kHalf, rescaled);
     case FrontEnd::inception_clean:
       return normalise(resize(to_float(flat.image), {side, side}, ResizeMethod::pilf_bicubic, threads),

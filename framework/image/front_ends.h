@@ -23,7 +23,8 @@ enum class FrontEnd {
   dino_hf_stock,
   siglip,
   inception_clean,
-  inception_textreg
+  inception_textreg,
+  lpips
 };
 
 /// "clip-openai" and so on, and the names of recipes: clip = clip-hf, dino_original = dino-orig, dinov2 = dinov2-hf,
@@ -44,7 +45,7 @@ struct FrontEndOptions {
   int size = 256;                                 ///< ti-tensor only: side that references are squashed to
   ResizeMethod resize = ResizeMethod::t_bicubic;  ///< ti-tensor only: t_bicubic or t_bicubic_aa
   TiRole role = TiRole::reference;                ///< ti-tensor only
-  int image_size = 0;                             ///< S, the encoder's side; 0: 224, inception 299
+  int image_size = 0;                             ///< S, the encoder's side; 0: 224, inception 299, lpips 512
   int threads = 1;
 };
 

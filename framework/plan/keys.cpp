@@ -110,15 +110,17 @@ Json sample_description(const SampleIngredients& in, const SamplePrompt& prompt)
 }
 
 Json class_images_description(const ClassImageIngredients& in, const std::vector<std::int64_t>& seeds) {
-  return {{"kind", "generate"},
-          {"framework", kFrameworkNumerics},
-          {"base", in.base},
-          {"prompt", in.prompt},
-          {"sampler", in.sampler},
-          {"seeds", seeds},
-          {"size", {in.size, in.size}},
-          {"batch", in.batch},
-          {"numerics_class", in.numerics_class}};
+  Json description{{"kind", "generate"},
+                   {"framework", kFrameworkNumerics},
+                   {"base", in.base},
+                   {"prompt", in.prompt},
+                   {"sampler", in.sampler},
+                   {"seeds", seeds},
+                   {"size", {in.size, in.size}},
+                   {"batch", in.batch},
+                   {"numerics_class", in.numerics_class}};
+  if (!in.negative.empty()) description["negative"] = in.negative;
+  return description;
 }
 
 std::int64_t picture_seed(std::int64_t sample_seed, const std::string& text, std::int64_t k) {

@@ -66,11 +66,12 @@ struct SamplePrompt {
 };
 [[nodiscard]] Json sample_description(const SampleIngredients& ingredients, const SamplePrompt& prompt);
 
-/// Images of the class that the base model draws: methods and runs share them.
+/// Images that the base model draws, of the class or of prompts without a concept: methods and runs share them.
 struct ClassImageIngredients {
   std::string base;
-  std::string prompt;  ///< with the class word
-  Json sampler;        ///< scheduler, steps, guidance, settings
+  std::string prompt;         ///< with the class word
+  Json sampler;               ///< scheduler, steps, guidance, settings
+  std::string negative = {};  ///< in the key where there is one
   std::int64_t size = 512;
   std::int64_t batch = 4;
   Json numerics_class;

@@ -101,6 +101,18 @@ class ManifestBuilder {
                                         const std::string& file) const;
   void evaluate(const PlannedModel& model, const std::string& subject, const StudyEvaluation& evaluation,
                 const std::string& run, const std::vector<std::int64_t>& needs);
+  /// Pictures of the run, whoever makes them. `beside`: the evaluation wants those of the base model too.
+  PlannedPictures pictures_of(const PlannedModel& model, const StudyEvaluation& evaluation, const Json& pictures,
+                              const std::vector<std::int64_t>& needs, bool beside);
+  /// How the run samples pictures of the size and batch that the evaluation wants.
+  [[nodiscard]] SampleIngredients sampling_of(const PlannedModel& model, const StudyEvaluation& evaluation,
+                                              const Json& pictures) const;
+  /// Pictures of the base model with the run's sampler, for the same prompts and from the same seeds. Neither method
+  /// nor concept is in their keys: all runs that sample alike share them.
+  PlannedPictures base_pictures(const PlannedModel& model, const StudyEvaluation& evaluation, const Json& pictures);
+  /// Puts their keys beside those of the run's pictures. Returns the job that draws them.
+  std::int64_t add_base_pictures(const PlannedModel& model, const StudyEvaluation& evaluation, const Json& pictures,
+                                 PlannedPictures& planned);
   /// Pictures that the run samples.
   PlannedPictures sampled_pictures(const PlannedModel& model, const StudyEvaluation& evaluation, const Json& pictures,
                                    const std::vector<std::int64_t>& needs);

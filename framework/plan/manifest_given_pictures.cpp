@@ -71,7 +71,7 @@ PlannedPictures ManifestBuilder::given_pictures(const PlannedModel& model, const
   const auto count = pictures.at("images_per_prompt").get<std::int64_t>();
   Absent absent;
   for (const PromptPlace& prompt :
-       prompts_of(sources_.prompts, pictures.at("prompts"), model.subject.at("kind").get<std::string>())) {
+       prompts_of(sources_.prompts, pictures, model.subject.at("kind").get<std::string>())) {
     Json files = Json::array(), digests = Json::array(), seeds = Json::array();
     for (std::int64_t k = 0; k < count; ++k) {
       const fs::path file = resolved_path(place.path({{"concept", given.subject},

@@ -31,7 +31,8 @@ Json ManifestBuilder::protocol_settings(const StudyEvaluation& evaluation) {
     for (const Json& entry : spec.pictures.at("prompts")) {
       if (entry.at("role") == "reconstruction") lists.push_back(entry);
     }
-    lists.push_back({{"list", evaluation.prompts}, {"role", "edit"}});
+    const Json role = spec.pictures.at("prompts").back().at("role");
+    lists.push_back({{"list", evaluation.prompts}, {"role", role == "reconstruction" ? Json("edit") : role}});
     settings["pictures"]["prompts"] = lists;
   }
   change_scoring(settings["scoring"], evaluation.overrides,
@@ -61,8 +62,8 @@ Json ManifestBuilder::encoders_of(const StudyEvaluation& evaluation, const Proto
   return encoders;
 }
 
-PlannedPictures ManifestBuilder::sampled_pictures(const PlannedModel& model, const StudyEvaluation& evaluation,
-                                                  const Json& pictures, const std::vector<std::int64_t>& needs) {
+SampleIngredients ManifestBuilder::sampling_of(const PlannedModel& model, const StudyEvaluation& evaluation,
+                                               const Json& pictures) const {
   SampleIngredients in;
   in.method = model.method;
   in.plugin_numerics = model.numerics;
@@ -76,7 +77,14 @@ PlannedPictures ManifestBuilder::sampled_pictures(const PlannedModel& model, con
   in.numerics_class = numerics_class_;
   if (model.sampler.is_null()) change_sampler(in.sampler, study_.sampler);  // a common one holds for the anchors too
   if (model.guidance) in.sampler["guidance"] = *model.guidance;
+  return in;
+}
 
+PlannedPictures ManifestBuilder::sampled_pictures(const PlannedModel& model, const StudyEvaluation& evaluation,
+                                                  const Json& pictures, const std::vector<std::int64_t>& needs) {
+  const SampleIngredients in = sampling_of(model, evaluation, pictures);
+  const bool of_class = shows_class(pictures);
+  const std::string phrase = of_class ? model.subject.at("class_word").get<std::string>() : model.phrase;
   Json content = common_job(model);
   content["artifact"] = in.artifact;
   content["sampler"] = in.sampler;
@@ -90,12 +98,11 @@ PlannedPictures ManifestBuilder::sampled_pictures(const PlannedModel& model, con
   Json& sampling = job(key_of({{"sample", identity}}), "sample", needs, model.base->digest, std::move(content));
   PlannedPictures planned{.job = sampling.at("id").get<std::int64_t>()};
   const auto count = pictures.at("images_per_prompt").get<std::int64_t>();
-  for (const PromptPlace& place :
-       prompts_of(sources_.prompts, pictures.at("prompts"), model.subject.at("kind").get<std::string>())) {
+  for (const PromptPlace& place : prompts_of(sources_.prompts, pictures, model.subject.at("kind").get<std::string>())) {
     SamplePrompt prompt{.id = place.id,
                         .text = place.text,
-                        .filled = filled(place.text, model.phrase),
-                        .base = filled(place.text, model.base_phrase),
+                        .filled = filled(place.text, phrase),
+                        .base = filled(place.text, of_class ? phrase : model.base_phrase),
                         .seeds = seeds_of(place.text, count)};
     Json description = sample_description(in, prompt);
     const std::string key = key_of(description);
@@ -117,14 +124,27 @@ PlannedPictures ManifestBuilder::sampled_pictures(const PlannedModel& model, con
   return planned;
 }
 
+PlannedPictures ManifestBuilder::pictures_of(const PlannedModel& model, const StudyEvaluation& evaluation,
+                                             const Json& pictures, const std::vector<std::int64_t>& needs,
+                                             bool beside) {
+  if (model.given) return given_pictures(model, evaluation, pictures);
+  if (beside && model.method == "anchor:class_word") return base_pictures(model, evaluation, pictures);
+  return sampled_pictures(model, evaluation, pictures, needs);
+}
+
 void ManifestBuilder::evaluate(const PlannedModel& model, const std::string& subject, const StudyEvaluation& evaluation,
                                const std::string& run, const std::vector<std::int64_t>& needs) {
   const ProtocolSpec& spec = protocol(evaluation.protocol);
   const Json settings = protocol_settings(evaluation);
   const Json& pictures = settings.at("pictures");
-  PlannedPictures planned =
-      model.given ? given_pictures(model, evaluation, pictures) : sampled_pictures(model, evaluation, pictures, needs);
-  use(planned.job, run);
+  const bool beside = compares_with_base(settings);
+  // Another program's model draws nothing here, and without a concept in the prompt the base model is itself.
+  if ((beside || shows_class(pictures)) && (model.given || model.method == "anchor:prompt_only")) return;
+  PlannedPictures planned = pictures_of(model, evaluation, pictures, needs, beside);
+  std::vector<std::int64_t> drawing{planned.job};
+  const auto also = beside ? add_base_pictures(model, evaluation, pictures, planned) : planned.job;
+  if (also != planned.job) drawing.push_back(also);
+  for (const auto each : drawing) use(each, run);
 
   Json references = Json::array(), digests = Json::array();
   for (const ConceptPhoto& photo : concepts_.at(subject).photos) {
@@ -153,7 +173,7 @@ void ManifestBuilder::evaluate(const PlannedModel& model, const std::string& sub
   score["encoders"] = encoders;
   score["references"] = std::move(references);
   score["sets"] = std::move(planned.sets);
-  Json& scored = job(key, "score", {planned.job}, model.base == nullptr ? "" : model.base->digest, std::move(score));
+  Json& scored = job(key, "score", drawing, model.base == nullptr ? "" : model.base->digest, std::move(score));
   if (scored.at("outputs").empty())
     scored["outputs"].push_back({{"key", key}, {"description", std::move(description)}});
   serve(*output_of(scored["outputs"], key), evaluation.name);

@@ -16,15 +16,20 @@ void serve(Json& output, const std::string& evaluation) {
   if (std::ranges::find(names, Json(evaluation)) == names.end()) names.push_back(evaluation);
 }
 
-std::vector<PromptPlace> prompts_of(const PromptCatalog& catalog, const Json& lists, const std::string& kind) {
+bool shows_class(const Json& pictures) { return pictures.value("phrase", "concept") == "class"; }
+
+bool compares_with_base(const Json& protocol) { return protocol.at("scoring").value("against", "") == "base"; }
+
+std::vector<PromptPlace> prompts_of(const PromptCatalog& catalog, const Json& pictures, const std::string& kind) {
   std::vector<PromptPlace> prompts;
+  const std::string before = shows_class(pictures) ? "class/" : "";
   const std::string wanted = kind == "live" ? "live" : "object";
-  for (const Json& entry : lists) {
+  for (const Json& entry : pictures.at("prompts")) {
     if (entry.value("kind", wanted) != wanted) continue;
     const std::string id = entry.at("list").get<std::string>();
     const PromptList& list = catalog.list(id);
     for (std::size_t i = 0; i < list.prompts.size(); ++i) {
-      prompts.push_back({fmt::format("{}/{}", id, i), list.prompts[i], entry.at("role").get<std::string>()});
+      prompts.push_back({fmt::format("{}{}/{}", before, id, i), list.prompts[i], entry.at("role").get<std::string>()});
     }
   }
   return prompts;

@@ -12,9 +12,14 @@ struct PromptPlace {
   std::string id, text, role;
 };
 
-/// The prompts of a protocol's lists, in their order. A list with a `kind` is for concepts of this kind: live, or
-/// object for all others.
-[[nodiscard]] std::vector<PromptPlace> prompts_of(const PromptCatalog& catalog, const Json& lists,
+/// Whether a protocol's pictures show the class word instead of the concept (`phrase: class`).
+[[nodiscard]] bool shows_class(const Json& pictures);
+/// Whether a protocol, with its `scoring`, compares with the base model's pictures (`against: base`).
+[[nodiscard]] bool compares_with_base(const Json& protocol);
+
+/// The prompts of the lists of a protocol's `pictures`, in their order. A list with a `kind` is for concepts of this
+/// kind: live, or object for all others. Those that show the class have ids of their own, "class/<list>/<number>".
+[[nodiscard]] std::vector<PromptPlace> prompts_of(const PromptCatalog& catalog, const Json& pictures,
                                                   const std::string& kind);
 
 /// The output with this key; the end where there is none.

@@ -48,13 +48,16 @@ std::vector<std::string> templates(const Json& json, const std::string& where) {
                .expected = "a list of texts"});
 }
 
-constexpr std::string_view kFrontEnd = "frontend.";
+constexpr std::string_view kFrontEnd = "frontend.", kSide = "side.";
 
 std::vector<std::string> names_of(const Json& scoring) {
   std::vector<std::string> names = {"text_rule", "batch",     "pos_interp", "exif",  "alpha",
                                     "fill",      "threshold", "size",       "resize"};
   const Json encoders = scoring.value("encoders", Json::object());
-  for (const auto& [role, use] : encoders.items()) names.push_back(std::string(kFrontEnd) + role);
+  for (const auto& [role, use] : encoders.items()) {
+    names.push_back(std::string(kFrontEnd) + role);
+    if (use.contains("side")) names.push_back(std::string(kSide) + role);
+  }
   return names;
 }
 
@@ -137,6 +140,8 @@ void change_scoring(Json& scoring, const Json& changes, const std::string& where
     }
     if (name.starts_with(kFrontEnd)) {
       scoring["encoders"][name.substr(kFrontEnd.size())]["front_end"] = value;
+    } else if (name.starts_with(kSide)) {
+      scoring["encoders"][name.substr(kSide.size())]["side"] = value;
     } else {
       const bool of_picture = name != "text_rule" && name != "batch" && name != "pos_interp";
       (of_picture ? scoring["image"] : scoring)[name] = value;

@@ -50,7 +50,7 @@ struct ProtocolSpec {
 /// Throws Error (usage) for an id that no file has, with the nearest one.
 [[nodiscard]] ProtocolSpec read_protocol(const std::string& id, const std::filesystem::path& folder = data_folder());
 /// What a study may change of a protocol's scoring: text_rule, batch, pos_interp, the settings of its pictures (exif,
-/// size, …) and frontend.<role>.
+/// size, …), frontend.<role> and side.<role>.
 [[nodiscard]] std::vector<std::string> scoring_settings(const ProtocolSpec& protocol);
 /// Changes them in a protocol's `scoring`. Throws Error (usage) for another name, with the nearest one.
 void change_scoring(Json& scoring, const Json& changes, const std::string& where);

@@ -21,6 +21,25 @@ std::vector<std::string> evaluations_of(const Json& job, const Json& output) {
   return {};
 }
 
+std::vector<std::string> set_measures(const Json& scoring) {
+  const bool against_base = text_of(text_member(scoring, "against")) == "base";
+  std::vector<std::string> names;
+  const auto add = [&](const std::string& role, const Json& scores, const char* kind, const std::string& name) {
+    if (std::ranges::count(scores, Json(kind)) > 0) names.push_back(name.starts_with('_') ? role + name : name);
+  };
+  for (const auto& [role, use] : object_member(scoring, "encoders").items()) {
+    const Json& scores = list_member(use, "scores");
+    add(role, scores, "kid", "kid");
+    add(role, scores, "fid", "fid");
+    add(role, scores, "pres", "_pres");
+    if (against_base) add(role, scores, "pres", "_pres_change");
+    add(role, scores, "paired", "_paired");
+    add(role, scores, "change", "_t_change");
+    add(role, scores, "div", "_div");
+  }
+  return names;
+}
+
 bool derives_scores(const std::string& protocol) { return protocol.starts_with("ti_"); }
 
 std::vector<std::string> main_scores(const std::string& protocol, const Json& scoring) {
@@ -30,7 +49,9 @@ std::vector<std::string> main_scores(const std::string& protocol, const Json& sc
       if (std::ranges::count(list_member(use, "scores"), Json(kind)) > 0) names.push_back(role + suffix);
     }
   }
-  if (names.empty()) names = {"clip_i", "clip_t"};
+  const auto of_sets = set_measures(scoring);
+  if (names.empty() && of_sets.empty()) names = {"clip_i", "clip_t"};
+  names.insert(names.end(), of_sets.begin(), of_sets.end());
   if (derives_scores(protocol)) names.insert(names.end(), {"reconstruction", "editability"});
   return names;
 }

@@ -16,6 +16,8 @@ namespace atelier {
 /// The scores of a protocol that a table shows when none is asked for: those of pictures ("clip_i"), of pictures and
 /// texts ("clip_t"), then what the protocol derives. `scoring`: its scoring settings.
 [[nodiscard]] std::vector<std::string> main_scores(const std::string& protocol, const Json& scoring);
+/// What the protocol measures of whole sets of pictures ("kid", "lpips_paired"), in the order of its encoders.
+[[nodiscard]] std::vector<std::string> set_measures(const Json& scoring);
 /// All that can be asked for: those, and scores of sets of pictures.
 [[nodiscard]] std::vector<std::string> all_scores(const std::string& protocol, const Json& scoring);
 /// Whether "reconstruction" and "editability" are derived from the roles of the prompts.

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <filesystem>
 
+#include "eval/feature_files.h"
 #include "eval/score_table.h"
 #include "framework/core/error.h"
 #include "framework/image/decode.h"
 #include "tests/eval/scene.h"
 #include "tests/support/catch_torch.h"
+#include "tests/support/temporary_folder.h"
 
 namespace {
 
@@ -101,6 +104,50 @@ TEST_CASE("T_paper is at least T_code where T_code is positive", "[eval][scoring
   CHECK(seen > 0);
 }
 
+TEST_CASE("A scaled text score over its scale is the mean of the cosines that are kept, where all are positive",
+          "[eval][scoring]") {
+  const Scene scene("cat2");
+  const auto plain = scene.score(ti_protocol());
+  auto protocol = ti_protocol();
+  protocol.text_scale = 2.5;
+  const auto scaled = scene.score(protocol);
+  std::size_t positive = 0;
+  for (std::size_t i = 0; i < scaled.sets.size(); ++i) {
+    const auto& images = scaled.sets[i].images;
+    double sum = 0.0;
+    for (std::size_t k = 0; k < images.size(); ++k) {
+      const double cosine = images[k].texts.at("clip");
+      CHECK(cosine == plain.sets[i].images[k].texts.at("clip"));
+      CHECK(*images[k].scores(protocol).at("clip_t") == 2.5 * std::max(0.0, cosine));
+      sum += cosine;
+    }
+    const bool all = std::ranges::all_of(images, [](const auto& image) { return image.texts.at("clip") > 0; });
+    if (!all) continue;
+    ++positive;
+    CHECK(*scaled.sets[i].scores.at("clip_t") / 2.5 == Approx(sum / static_cast<double>(images.size())).epsilon(1e-12));
+  }
+  CHECK(positive > 0);
+}
+
+TEST_CASE("Files of vectors appear together, or not at all", "[eval][features]") {
+  const TemporaryFolder folder;
+  Scene scene("cat2");
+  eval::ScoredConcept subject{
+      .name = "cat2", .references = scene.names, .sets = {}, .scores = scene.score(ti_protocol())};
+  for (const auto& set : scene.sets) {
+    auto& sheet = subject.sets.emplace_back();
+    for (const auto& picture : set.pictures) sheet.files.push_back(picture.name);
+  }
+  const auto place = folder / "a/b";
+  { const eval::FeatureFiles dropped(place, ti_protocol(), {subject}); }
+  CHECK_FALSE(std::filesystem::exists(folder / "a"));
+  eval::FeatureFiles kept(place, ti_protocol(), {subject});
+  CHECK_FALSE(std::filesystem::exists(place / "clip.safetensors"));
+  kept.commit();
+  CHECK(std::filesystem::exists(place / "clip.safetensors"));
+  CHECK(std::distance(std::filesystem::directory_iterator(place), {}) == 1);
+}
+
 TEST_CASE("A decoder's floats score as the file with the same levels", "[eval][scoring]") {
   Scene scene("dog6");
   const auto files = scene.score(ti_protocol());
@@ -122,7 +169,7 @@ TEST_CASE("A damaged picture becomes a row without scores and is left out of eve
   const auto scores = scene.score(ti_protocol());
   const auto& images = scores.sets.front().images;
   CHECK(images[1].status == "decode_error");
-  CHECK(images[1].scores().empty());
+  CHECK(images[1].scores(ti_protocol()).empty());
   CHECK((images[2].pairs == whole.sets.front().images[1].pairs));
   CHECK((scores.sets.front().scores == whole.sets.front().scores));
 

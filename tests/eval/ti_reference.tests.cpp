@@ -65,7 +65,7 @@ TEST_CASE("Scores of ti_code and ti_paper equal those of the reference libraries
     for (std::size_t k = 0; k < scores.sets[i].images.size(); ++k) {
       Json image = place;
       image["k"] = k;
-      check_scores(entry(expected()["images"], image)["scores"], scores.sets[i].images[k].scores(),
+      check_scores(entry(expected()["images"], image)["scores"], scores.sets[i].images[k].scores(ti_protocol()),
                    {"clip_i", "clip_t"});
     }
     check_pairs(subject, scene, i, scores);

@@ -187,7 +187,7 @@ TEST_CASE("columns of the training add the seconds of its stages", "[reports][ta
   CHECK(*table.rows[0].cells[0].mean == Approx(30.5));
   CHECK(*table.rows[0].cells[1].mean == 900.0);
   CHECK_THAT(to_markdown(table),
-             Contains("| textreg | 30.5 | 900 | 5000 | 0.2500 |") && Contains("| prompt only (sd) | – | – | – | – |"));
+             Contains("| textreg | 30.5 s | 900 | 5.00 KB | 0.2500 |") && Contains("| prompt only (sd) | – | – | – | – |"));
 }
 
 TEST_CASE("a comparison pairs the concepts that both rows have", "[reports][table]") {

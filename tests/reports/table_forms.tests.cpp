@@ -4,6 +4,7 @@
 
 #include "reports/cell_text.h"
 #include "reports/escape.h"
+#include "reports/units.h"
 #include "tests/reports/study_in_store.h"
 
 using namespace atelier;
@@ -87,10 +88,10 @@ TEST_CASE("a LaTeX table, whole", "[reports][forms]") {
         "    row & p.clip\\_i & seconds \\\\\n"
         "    \\midrule\n"
         "    a & \\underline{0.5000} $\\pm$ 0.0100 & -- (0 of 2)\\textsuperscript{\\dag{}} \\\\\n"
-        "    b & \\textbf{0.7000}\\textsuperscript{{*}{*}} & \\underline{30} \\\\\n"
-        "    c & $-$0.2500 & \\textbf{20} \\\\\n"
+        "    b & \\textbf{0.7000}\\textsuperscript{{*}{*}} & \\underline{30}~s \\\\\n"
+        "    c & $-$0.2500 & \\textbf{20}~s \\\\\n"
         "    \\midrule\n"
-        "    anchor:class\\_word & 0.9000 & 1.0000 \\\\\n"
+        "    anchor:class\\_word & 0.9000 & 1~s \\\\\n"
         "    \\bottomrule\n"
         "  \\end{tabular}\n"
         "  \\par\\smallskip\n"
@@ -171,4 +172,30 @@ TEST_CASE("a column tells the greatest memory of a training's stages", "[reports
   const auto table = study.table({.columns = {"peak_memory", "seconds"}});
   CHECK(*table.rows[0].cells[0].mean == 3000.0);
   CHECK_FALSE(table.rows[0].cells[1].mean);  // the first stage does not tell
+}
+
+TEST_CASE("what a training cost is shown in units for readers, and as it is for programs", "[reports][forms]") {
+  CHECK(with_unit("seconds", 73.24) == "1.22 min");
+  CHECK(with_unit("seconds", 12.0) == "12 s");
+  CHECK(with_unit("minutes", 0.2) == "12.0 s");
+  CHECK(with_unit("minutes", 90.0) == "1.50 h");
+  CHECK(with_unit("minutes", 1.5) == "1.50 min");
+  CHECK(with_unit("peak_memory", 3119525888.0) == "3.12 GB");
+  CHECK(with_unit("bytes", 999.0) == "999 B");
+  CHECK(with_unit("bytes", 34248.0) == "34.2 KB");
+  CHECK(with_unit("parameters", 768.0) == "768");
+  CHECK(with_unit("parameters", 4199000.0) == "4.20 M");
+  CHECK(with_unit("parameters", 859520964.0) == "860 M");
+  CHECK(with_unit("ti_code.clip_i", 0.5) == "0.5000");
+  CHECK(with_unit("final_loss", 0.25) == "0.2500");
+
+  Table table = four_rows();
+  table.columns = {"p.clip_i", "minutes", "peak_memory", "parameters"};
+  table.rows = {row_of("a", {value(0.5), value(4.5), value(2.1e9), value(4.2e6)})};
+  table.rows[0].cells[1].se = 0.25;
+  CHECK_THAT(to_markdown(table), Contains("| 0.5000 | 4.50 ± 0.25 min | 2.10 GB | 4.20 M |"));
+  CHECK_THAT(to_tex(table), Contains("4.50 $\\pm$ 0.25~min & 2.10~GB & 4.20~M"));
+  CHECK_THAT(to_html(table), Contains(">4.50 ± 0.25 min</td>") && Contains(">2.10 GB</td>"));
+  CHECK_THAT(to_csv(table), Contains("2100000000") && Contains("4200000") && !Contains("GB"));
+  CHECK(to_json(table)["rows"][0]["cells"]["parameters"]["mean"] == 4.2e6);
 }

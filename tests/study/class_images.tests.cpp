@@ -60,7 +60,7 @@ TEST_CASE("Two methods with prior preservation share the images that the base mo
   CHECK(kinds(before)["generate"] == 1);
   CHECK(kinds(before)["train"] == 3);
   CHECK(before["counts"]["generate"] == json{{"jobs", 1}, {"images", 3}});
-  CHECK_THAT(place.command("plan").out, Catch::Contains("1 jobs that draw images of a class (3 images)"));
+  CHECK_THAT(place.command("plan").out, Catch::Contains("1 jobs that draw images (3 images)"));
 
   const auto first = place.run();
   INFO(first.err);

@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "framework/core/json.h"
+#include "framework/files/safetensors.h"
 #include "tests/parity/probe.h"
 #include "tests/support/temporary_folder.h"
 
@@ -62,6 +64,12 @@ void check_same(const Json& found, const Json& wanted, const std::string& path) 
   }
 }
 
+std::vector<float> floats_of(const atelier::TensorView& view) {
+  std::vector<float> values(view.bytes.size() / sizeof(float));
+  std::memcpy(values.data(), view.bytes.data(), view.bytes.size());
+  return values;
+}
+
 std::string bytes_of(const fs::path& file) {
   std::ifstream stream(file, std::ios::binary);
   return {std::istreambuf_iterator<char>(stream), {}};
@@ -96,7 +104,8 @@ TEST_CASE("atelier eval gives the scores of an independent program, in every tab
   CHECK(bytes_of(first) == bytes_of(second));
 }
 
-TEST_CASE("Every other protocol scores pictures as transformers and Pillow do", "[study][eval]") {
+TEST_CASE("Every other protocol scores pictures as transformers and Pillow do, and derives every table of them",
+          "[study][eval]") {
   const std::string encoders = ATELIER_SOURCE_DIR "/tests/parity/models/image_encoders";
   const std::string dino = "dino=" + encoders + "/dino";
   const std::vector<std::string> masks{"--masks", kEval + "/pictures/masks"};
@@ -106,13 +115,14 @@ TEST_CASE("Every other protocol scores pictures as transformers and Pillow do", 
        {"cc101", {"--encoder", dino}},
        {"catversion", {}},
        {"catversion_masked", masks},
+       {"catversion_masked, removed", {"--removed", kEval + "/pictures/removed"}},
        {"core_masked", {"--encoder", dino, masks[0], masks[1]}},
        {"dco",
         {"--encoder", "siglip=" + encoders + "/siglip_full", "--text-features",
          "siglip=" + kEval + "/references/siglip_texts.safetensors", "--set", "pos_interp=size"}}}));
   const TemporaryFolder folder;
   const std::string out = folder / "scores.json";
-  auto call = words(protocol, out, more);
+  auto call = words(protocol.substr(0, protocol.find(',')), out, more);
   call[8] = kEval + "/references/protocol_sheet.yaml";
   if (protocol == "dco") call[10] = "dinov2=" + encoders + "/dinov2";
   const auto done = run_atelier(call);
@@ -120,6 +130,66 @@ TEST_CASE("Every other protocol scores pictures as transformers and Pillow do", 
   REQUIRE(done.status == 0);
   const Json wanted = atelier::read_json_file(kEval + "/references/protocols.json").at(protocol);
   check_same(atelier::read_json_file(out), wanted, protocol);
+}
+
+TEST_CASE("The vectors that --features-out writes are transformers', of whole pictures and of foregrounds",
+          "[study][eval]") {
+  const TemporaryFolder folder;
+  auto call = words("catversion_masked", folder / "scores.json",
+                    {"--masks", kEval + "/pictures/masks", "--features-out", folder / "deep/features"});
+  call[8] = kEval + "/references/protocol_sheet.yaml";
+  const auto done = run_atelier(call);
+  INFO(done.err);
+  REQUIRE(done.status == 0);
+  const auto found = atelier::read_safetensors(folder / "deep/features/clip.safetensors");
+  const auto wanted = atelier::read_safetensors(kEval + "/references/features.safetensors");
+  CHECK(found.tensors.size() == 4);
+  for (const auto& [name, view] : wanted.tensors) {
+    INFO(name);
+    CHECK(Json::parse(found.metadata.at(name)) == Json::parse(wanted.metadata.at(name)));
+    REQUIRE(found.tensors.at(name).shape == view.shape);
+    const auto ours = floats_of(found.tensors.at(name)), theirs = floats_of(view);
+    for (std::size_t i = 0; i < theirs.size(); ++i) REQUIRE(ours[i] == Approx(theirs[i]).epsilon(1e-4).margin(1e-4));
+  }
+}
+
+TEST_CASE("A picture that cannot be decoded is a row without scores, and the others keep theirs", "[study][eval]") {
+  const TemporaryFolder folder;
+  const fs::path generated = folder / "generated";
+  fs::copy(kEval + "/pictures/generated", generated, fs::copy_options::recursive);
+  fs::resize_file(generated / "cat2/moon/001.png", 100);
+  const std::string out = folder / "scores.json";
+  auto call = words("ti_code", out, {"--pairs"});
+  call[4] = generated.string();
+  const auto done = run_atelier(call);
+  INFO(done.err);
+  REQUIRE(done.status == 0);
+  const Json scores = atelier::read_json_file(out);
+  const Json wanted = atelier::read_json_file(kEval + "/references/expected.json").at("ti_code");
+  for (std::size_t i = 0; i < wanted["images"].size(); ++i) {
+    const Json& row = scores["images"][i];
+    const bool damaged = row["file"] == "cat2/moon/001.png";
+    CHECK(row["status"] == (damaged ? "decode_error" : "ok"));
+    if (!damaged) check_same(row["scores"], wanted["images"][i]["scores"], "images");
+    for (const auto& [name, value] : row["scores"].items()) CHECK(value.is_null() == damaged);
+  }
+  const Json& subject = scores["concepts"][0];
+  CHECK(subject["miss_rate"].get<double>() == Approx(1.0 / subject["n_images"].get<double>()));
+  CHECK(scores["method"]["clip_i"]["n_images"] == wanted["images"].size() - 1);
+}
+
+TEST_CASE("Nothing is left of the vectors where a scoring fails", "[study][eval]") {
+  const TemporaryFolder folder;
+  const fs::path references = folder / "references";
+  fs::copy(kEval + "/pictures/references", references, fs::copy_options::recursive);
+  fs::resize_file(references / "cat2/00.png", 100);
+  const std::string out = folder / "scores.json";
+  auto call = words("ti_code", out, {"--features-out", folder / "features"});
+  call[6] = references.string();
+  check_refused(call, out, "00.png");
+  CHECK_FALSE(fs::exists(folder / "features"));
+  fs::create_directories(folder / "taken/clip.safetensors");
+  check_refused(words("ti_code", out, {"--features-out", folder / "taken"}), out, "--features-out");
 }
 
 TEST_CASE("The edit phrase alone is compared with a picture under catversion, and overall is of the two means",
@@ -157,5 +227,6 @@ TEST_CASE("An error of atelier eval is one line that names the option, the file 
   check_refused(words("ti_code", out, {"--masks", kEval + "/pictures"}), out, "--masks");
   check_refused(words("catversion_masked", out), out, "--masks");
   check_refused(words("dreambooth", out), out, "none for dino");
+  check_refused(words("class_drift", out), out, "whole sets of pictures");
   check_refused(words("cc101", out, {"--encoder", "dino=" + kEval + "/models/clip_tiny"}), out, "score_text");
 }

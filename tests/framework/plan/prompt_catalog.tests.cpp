@@ -56,8 +56,9 @@ TEST_CASE("a list whose count is wrong is refused", "[plan][prompts]") {
 TEST_CASE("the protocols of studies name lists that exist, as many pictures as published, and an encoder for each role",
           "[plan][protocols]") {
   const PromptCatalog catalog(data());
-  const std::map<std::string, int> pictures{
-      {"dco", 4}, {"dreambooth", 4}, {"textreg", 8}, {"ti_code", 64}, {"ti_paper", 64}};
+  const std::map<std::string, int> pictures{{"class_drift", 10},  {"dco", 4},      {"div", 4},     {"dreambooth", 4},
+                                            {"general_drift", 1}, {"pres", 64},    {"textreg", 8}, {"textreg_id", 200},
+                                            {"ti_code", 64},      {"ti_paper", 64}};
   std::vector<std::string> ids;
   for (const auto& [id, count] : pictures) ids.push_back(id);
   CHECK(study_protocol_ids(data()) == ids);

@@ -2,10 +2,19 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <vector>
 
-#include "reports/feature_file.h"
+namespace atelier {
 
-namespace atelier::reports {
+/// Features of pictures, one row each.
+struct FeatureRows {
+  std::string where;  ///< where they come from, for errors
+  std::int64_t rows = 0, width = 0;
+  std::vector<double> values;  ///< [rows, width], row-major
+
+  [[nodiscard]] const double* row(std::int64_t i) const { return values.data() + i * width; }
+};
 
 struct KidRequest {
   std::int64_t subsets = 100;    ///< 0: one estimate from all rows
@@ -25,4 +34,4 @@ struct KidRequest {
 /// than two rows a side. Throws Error for sides of other widths.
 [[nodiscard]] std::optional<double> frechet_distance(const FeatureRows& a, const FeatureRows& b);
 
-}  // namespace atelier::reports
+}  // namespace atelier

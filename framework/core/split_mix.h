@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace atelier::reports {
+namespace atelier {
 
 /// SplitMix64 (Steele, Lea, Flood 2014): what resampling draws from, the same numbers everywhere.
 class SplitMix64 {
@@ -27,4 +27,4 @@ class SplitMix64 {
   std::uint64_t state_;
 };
 
-}  // namespace atelier::reports
+}  // namespace atelier

@@ -1,4 +1,4 @@
-#include "reports/feature_distance.h"
+#include "framework/core/feature_distance.h"
 
 #include <fmt/format.h>
 
@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "framework/core/error.h"
-#include "reports/split_mix.h"
+#include "framework/core/split_mix.h"
 
-namespace atelier::reports {
+namespace atelier {
 namespace {
 
 constexpr std::int64_t kLargestSubset = 1000;
@@ -220,4 +220,4 @@ std::optional<double> frechet_distance(const FeatureRows& a, const FeatureRows& 
   return apart + left.trace + right.trace - 2.0 * root;
 }
 
-}  // namespace atelier::reports
+}  // namespace atelier
