@@ -46,6 +46,16 @@ std::string rule_text(const Selection& selection) {
                      rule, join(names));
 }
 
+Json record_of(const Selection& selection, Json chosen) {
+  Json record{{"development", selection.development}, {"chosen", std::move(chosen)}};
+  if (selection.step) {
+    record["step"] = *selection.step;
+  } else {
+    record["best"] = selection.best;
+  }
+  return record;
+}
+
 }  // namespace
 
 std::optional<Selection> selection_from(const Json& json) {
@@ -56,8 +66,9 @@ std::optional<Selection> selection_from(const Json& json) {
   return selection;
 }
 
-std::string select_rows(const Selection& selection, const std::function<Cell(const RowGroup& group)>& score,
-                        std::vector<RowGroup>& groups) {
+Choice select_rows(const Selection& selection, const std::function<Cell(const RowGroup& group)>& score,
+                   std::vector<RowGroup>& groups) {
+  Json chosen_rows = Json::object();
   std::vector<RowGroup> kept;
   std::vector<std::string> told;
   while (!groups.empty()) {
@@ -75,10 +86,14 @@ std::string select_rows(const Selection& selection, const std::function<Cell(con
       kept.back().label += " (none selected yet)";
       kept.back().runs.clear();
     }
+    if (!anchor && method.is_string()) {
+      chosen_rows[method.get<std::string>()] = chosen ? Json(kept.back().label) : Json();
+    }
     if (!anchor) told.push_back(fmt::format("{} of {}", kept.back().label, rows.size()));
   }
   groups = std::move(kept);
-  return rule_text(selection) + join(told, "; ", 100) + ".";
+  return {.sentence = rule_text(selection) + join(told, "; ", 100) + ".",
+          .record = record_of(selection, std::move(chosen_rows))};
 }
 
 }  // namespace atelier::reports

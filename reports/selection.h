@@ -20,6 +20,14 @@ struct Selection {
   std::set<std::string> development = {};  ///< concepts that the choice is made on, and that the table leaves out
   std::string best = {};                   ///< column: the row with the greatest mean over these; the first of equals
   std::optional<std::int64_t> step = {};   ///< instead: the row of this checkpoint
+
+  [[nodiscard]] bool operator==(const Selection&) const = default;
+};
+
+/// What came of it.
+struct Choice {
+  std::string sentence;
+  Json record;  ///< {"development", "best" or "step", "chosen": {method: label, null: not yet}}
 };
 
 /// From the form in which a manifest keeps it: {"development": [...], "best": column} or {…, "step": n}.
@@ -27,9 +35,8 @@ struct Selection {
 
 /// Leaves of each method the chosen row, and of all rows the runs of test concepts. A method whose rows lack
 /// development scores keeps its first, with no run in it: nothing may be shown yet, and its label says so. `score`: a
-/// group's cell in the column `best`. Returns a sentence that tells rule and choice.
-[[nodiscard]] std::string select_rows(const Selection& selection,
-                                      const std::function<Cell(const RowGroup& group)>& score,
-                                      std::vector<RowGroup>& groups);
+/// group's cell in the column `best`.
+[[nodiscard]] Choice select_rows(const Selection& selection, const std::function<Cell(const RowGroup& group)>& score,
+                                 std::vector<RowGroup>& groups);
 
 }  // namespace atelier::reports

@@ -11,6 +11,7 @@
 #include "reports/caption.h"
 #include "reports/facts.h"
 #include "reports/scores.h"
+#include "reports/selection_time.h"
 #include "reports/side_tables.h"
 #include "reports/table_rows.h"
 #include "reports/tradeoff_tables.h"
@@ -249,6 +250,18 @@ void add_references(CellReader& reader, const std::vector<Column>& columns, Tabl
   }
 }
 
+/// Rule, choice and their times: whether it was a choice before the test is for the reader to see.
+void add_selection(Index& index, const Selection& selection, Choice choice, Table& table) {
+  table.caption.push_back(choice.sentence);
+  table.selection = std::move(choice.record);
+  const auto time = selection_time(index, table.manifest, selection);
+  if (!time) return;
+  table.caption.push_back(sentence_of(*time));
+  table.selection["stored"] = time->stored;
+  table.selection["first_test_picture"] = time->first_picture.empty() ? Json() : Json(time->first_picture);
+  table.selection["test_sets_before"] = time->before;
+}
+
 }  // namespace
 
 bool is_compared(const Table& table, std::size_t column) {
@@ -264,7 +277,7 @@ Table make_table(Index& index, const std::string& manifest, const TableRequest& 
   for (const auto& column : columns) table.columns.push_back(column.name);
   CellReader reader(index, facts);
   auto groups = row_groups(facts, request);
-  std::string choice;
+  Choice choice;
   if (request.select) {
     const auto best = request.select->step ? Column() : column_of(facts, request.select->best);
     choice = select_rows(
@@ -285,7 +298,7 @@ Table make_table(Index& index, const std::string& manifest, const TableRequest& 
     for (auto& side : tradeoff_tables(table)) table.sides.push_back(std::move(side));
   }
   table.caption = caption_of(index, facts, columns, table);
-  if (!choice.empty()) table.caption.push_back(choice);
+  if (request.select) add_selection(index, *request.select, std::move(choice), table);
   table.notes = notes_of(index, facts, columns, table);
   for (const auto& published : request.published) add_published(published, columns, table);
   return table;

@@ -32,6 +32,8 @@ struct Known {
   std::function<std::vector<OptionSpec>(const std::string& scheduler)> scheduler_settings;
   std::vector<std::string> concept_sets;
   std::function<std::vector<std::string>(const std::string& set)> concepts;  ///< names, in the set's order
+  /// Names by where the set has them from, where it says so: "custom_diffusion", "dreambooth".
+  std::function<std::map<std::string, std::vector<std::string>>(const std::string& set)> concept_sources;
 };
 
 struct StudyConcept {

@@ -40,7 +40,12 @@ class SelectReader {
       faults_.add(node_.at, "select: no development", "the concepts that the choice is made on");
       return;
     }
-    made.development = yaml_texts(*node, map_.path("development"), faults_);
+    if (node->kind == YamlNode::Kind::scalar) {
+      made.development = part_of_set(*node);
+      if (made.development.empty()) return;
+    } else {
+      made.development = yaml_texts(*node, map_.path("development"), faults_);
+    }
     std::vector<std::string> names;
     for (const auto& each : study_.concepts) names.push_back(each.name);
     std::size_t found = 0;
@@ -55,6 +60,32 @@ class SelectReader {
       faults_.add(node->at, map_.path("development") + ": every concept of the study",
                   "some that are left for the test");
     }
+  }
+
+  /// The study's concepts of one source of its published set.
+  std::vector<std::string> part_of_set(const YamlNode& node) {
+    const auto source = yaml_text(node, map_.path("development"), faults_);
+    if (!source) return {};
+    if (study_.concept_set.empty() || !known_.concept_sources) {
+      faults_.add(node.at, map_.path("development") + ": " + *source,
+                  "a list of concepts: only a published set has parts");
+      return {};
+    }
+    const auto sources = known_.concept_sources(study_.concept_set);
+    const auto found = sources.find(*source);
+    if (found == sources.end()) {
+      std::vector<std::string> known;
+      for (const auto& [name, concepts] : sources) known.push_back(name);
+      add_unknown(node.at, map_.path("development") + ": no part of " + study_.concept_set, *source, known, faults_);
+      return {};
+    }
+    std::vector<std::string> names;
+    for (const auto& each : study_.concepts) {
+      if (std::ranges::count(found->second, each.name) > 0) names.push_back(each.name);
+    }
+    if (names.empty())
+      faults_.add(node.at, map_.path("development") + ": " + *source, "a part that the study has concepts of");
+    return names;
   }
 
   void read_best(const YamlNode& node, StudySelect& made) {

@@ -64,6 +64,7 @@ struct SetEntry {
   std::string name;
   ConceptFacts facts;
   std::optional<std::size_t> photos;  ///< how many the published set has, where that is known
+  std::string source = {};            ///< where the set has it from; "": not said
 };
 
 /// concepts39 or dreambench, in the file's order. Throws Error (usage) for another id, with the nearest one.

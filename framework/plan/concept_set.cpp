@@ -25,6 +25,7 @@ SetEntry entry_of(const Json& json) {
   if (const auto own = text_at(json, "class_textreg"); !own.empty() && own != entry.facts.class_word) {
     entry.facts.classes["textreg"] = own;
   }
+  entry.source = text_at(json, "source");
   entry.facts.prompt_set = text_at(json, "prompt_set");
   const auto kind = text_at(json, "kind");
   entry.facts.kind = kind.empty() ? entry.facts.prompt_set : kind;

@@ -58,6 +58,13 @@ Known known_words(const PluginCatalog& plugins, const PromptCatalog& prompts) {
     for (const auto& entry : read_concept_set(set)) names.push_back(entry.name);
     return names;
   };
+  known.concept_sources = [](const std::string& set) {
+    std::map<std::string, std::vector<std::string>> sources;
+    for (const auto& entry : read_concept_set(set)) {
+      if (!entry.source.empty()) sources[entry.source].push_back(entry.name);
+    }
+    return sources;
+  };
   return known;
 }
 

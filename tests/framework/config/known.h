@@ -113,6 +113,9 @@ inline Known known() {
     if (set == "small") return std::vector<std::string>{"dog", "teapot", "vase"};
     return std::vector<std::string>{"dog", "teapot", "vase", "robot", "clock"};
   };
+  made.concept_sources = [](const std::string&) {
+    return std::map<std::string, std::vector<std::string>>{{"here", {"dog", "clock"}}, {"there", {"teapot", "vase"}}};
+  };
   return made;
 }
 

@@ -368,3 +368,18 @@ TEST_CASE("a table may have the guidance that a sampler sweeps as an axis, and n
   CHECK_THROWS_AS(tables("{reward_guidance: 3}", "reward_guidance"), Error);
   CHECK_THROWS_AS(tables("{reward_guidance: [0, 3]}", "guidance"), Error);
 }
+
+TEST_CASE("development concepts are named, or are a part of the published set", "[config][study]") {
+  const auto study = [](const std::string& concepts, const std::string& development) {
+    return "study: t\nconcepts: " + concepts + "\nmethods: {dco: {base: x}}\nevaluate: [ti_code]\n" +
+           "tables: {main: {columns: [ti_code.clip_i]}}\nselect: {development: " + development +
+           ", best: ti_code.clip_i}\n";
+  };
+  const std::string small = "{set: small, root: r}";
+  const auto read = [&](const std::string& text) { return read_study(text, "t.yaml", {}, tests::known()); };
+  CHECK(read(study(small, "here")).select->development == std::vector<std::string>{"dog"});  // no clock in this one
+  CHECK(read(study(small, "there")).select->development == std::vector<std::string>{"teapot", "vase"});
+  CHECK_THROWS_WITH(read(study(small, "hear")), Contains("no part of small") && Contains("one of here, there"));
+  CHECK_THROWS_WITH(read(study("{set: small, root: r, exclude: [dog]}", "here")), Contains("has concepts of"));
+  CHECK_THROWS_WITH(read(study("[dog, cat]", "here")), Contains("a list of concepts"));
+}
