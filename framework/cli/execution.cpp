@@ -2,14 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "framework/cli/run_observer.h"
 #include "framework/cli/worker_launch.h"
-#include "framework/core/atomic_file.h"
-#include "framework/core/digest.h"
 #include "framework/execute/execute.h"
 #include "framework/store/spool.h"
 
@@ -18,11 +15,7 @@ namespace {
 
 /// manifests/<digest>.json, and a line in our spool that the study used it.
 void record_manifest(const Json& manifest, const Store& store) {
-  const std::string text = manifest.dump();
-  const std::string digest = sha256_hex(text);
-  const auto path = store.root() / "manifests" / (digest + ".json");
-  std::filesystem::create_directories(path.parent_path());
-  if (!std::filesystem::exists(path)) write_file_atomically(path, text);
+  const std::string digest = store.put_manifest(manifest);
   Spool(store).write({{"type", "manifest"}, {"study", manifest.at("study")}, {"manifest", digest}}, true);
 }
 

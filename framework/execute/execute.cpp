@@ -69,6 +69,11 @@ class Execution {
   [[nodiscard]] bool stopping() const { return guard_.requested() || result_.interrupted; }
   /// Gives ready jobs to idle slots. False when no slot works.
   bool fill_slots();
+  void fill(Slot& slot);
+  [[nodiscard]] const Json& job_of(std::int64_t id) const {
+    return manifest_.at("jobs").at(static_cast<std::size_t>(id));
+  }
+  [[nodiscard]] bool elsewhere(std::int64_t id) const;
   void start(Slot& slot, std::int64_t id);
   void wait_for_events();
   /// Handles what the slot's worker has said.
@@ -76,6 +81,7 @@ class Execution {
   void handle(Slot& slot, const Json& event);
   void record_failure(const Json& job, std::string failure, std::string text);
   void worker_died(Slot& slot);
+  void record_death(const std::string& death, const Json& job, const std::string& text);
 
   const Json& manifest_;
   const Store& store_;
@@ -108,16 +114,32 @@ ExecuteResult Execution::run() {
 bool Execution::fill_slots() {
   bool busy = false;
   for (Slot& slot : slots_) {
-    if (slot.job == nullptr && !stopping()) {
-      if (const auto id = queue_.take(slot.base)) start(slot, *id);
-    }
+    if (slot.job == nullptr && !stopping()) fill(slot);
     busy = busy || slot.job != nullptr;
   }
   return busy;
 }
 
+/// Passes over what other processes at this store have published since the plan was looked at.
+void Execution::fill(Slot& slot) {
+  while (const auto id = queue_.take(slot.base, [this](std::int64_t job) { return elsewhere(job); })) {
+    if (!is_done(job_of(*id), store_)) return start(slot, *id);
+    ++result_.skipped;
+    --total_;
+    queue_.done(*id);
+  }
+}
+
+/// Whether another process holds the lock of a key that the job would publish. It may let go a moment later, and take
+/// one a moment later: this only orders the work; the worker's own lock decides.
+bool Execution::elsewhere(std::int64_t id) const {
+  return std::ranges::any_of(job_of(id).at("outputs"), [&](const Json& output) {
+    return !store_.lock(output.at("key").get_ref<const std::string&>(), false);
+  });
+}
+
 void Execution::start(Slot& slot, std::int64_t id) {
-  const Json& job = manifest_.at("jobs").at(static_cast<std::size_t>(id));
+  const Json& job = job_of(id);
   slot.job = &job;
   slot.base = job.value("base", "");
   slot.attempt = fmt::format("{}-{}", spool_.name(), ++number_);
@@ -199,10 +221,15 @@ void Execution::worker_died(Slot& slot) {
   }
   const std::string text =
       fmt::format("atelier-worker: {}; expected an answer to the job; see its last lines above", end.text);
-  // The worker may have died before its own record of the attempt: this one stands beside it.
+  record_failure(job, "node", text);
+  record_death(slot.attempt + "-died", job, text);
+}
+
+/// The worker may have died before its own record of the attempt: this one stands beside it. A disk that is full must
+/// not end the study: its other jobs say so themselves.
+void Execution::record_death(const std::string& death, const Json& job, const std::string& text) try {
   Json keys = Json::array();
   for (const Json& output : job.at("outputs")) keys.push_back(output.at("key"));
-  const std::string death = slot.attempt + "-died";
   spool_.write(
       {{"type", "attempt"}, {"attempt", death}, {"job_keys", keys}, {"kind", job.at("kind")}, {"pid", ::getpid()}});
   spool_.write({{"type", "attempt_end"},
@@ -212,7 +239,8 @@ void Execution::worker_died(Slot& slot) {
                 {"seconds", 0.0},
                 {"error", text}},
                true);
-  record_failure(job, "node", text);
+} catch (const Error& error) {
+  fmt::print(stderr, "atelier: {}\n", error.what());
 }
 
 }  // namespace

@@ -41,8 +41,9 @@ class ExecuteObserver {
 
 /// Does what a manifest's jobs ask for that is not in the store yet, `slots` of them at a time, each slot in a worker
 /// process that keeps the base model. A failed job fails the runs that need it and no others; a worker that dies fails
-/// the job it was at and is started anew. SIGINT and SIGTERM let the workers save their trainings and end the call with
-/// `interrupted`. Results do not depend on the number of slots.
+/// the job it was at and is started anew. Other processes may work at the same store, at the same jobs too: what one
+/// publishes the others do not do again; while one is at a job the others do others first. SIGINT and SIGTERM let the
+/// workers save their trainings and end the call with `interrupted`. Results do not depend on the number of slots.
 /// Holds the store's lock of use from before it looks what is there to its end, so that `gc` removes nothing meanwhile.
 /// `worker`: the program atelier-worker. Throws Error when no worker can be started at all.
 [[nodiscard]] ExecuteResult execute(const Json& manifest, const Store& store, const std::filesystem::path& worker,

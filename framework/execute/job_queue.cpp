@@ -37,7 +37,8 @@ bool JobQueue::ready(const QueuedJob& job) const {
   return std::ranges::all_of(job.needs, [&](std::int64_t need) { return done_.contains(need); });
 }
 
-std::optional<std::int64_t> JobQueue::take(const std::string& base) {
+/// Of the ready jobs that are not put off.
+const QueuedJob* JobQueue::best(const std::string& base, const std::set<std::int64_t>& put_off) const {
   const QueuedJob* best = nullptr;
   // Of the jobs that go on with a cell the latest in the plan, of those that begin one the first.
   const auto rank = [&base](const QueuedJob& job) {
@@ -46,11 +47,24 @@ std::optional<std::int64_t> JobQueue::take(const std::string& base) {
   };
   for (const std::int64_t id : waiting_) {
     const QueuedJob& job = jobs_.at(id);
-    if (ready(job) && (best == nullptr || rank(*best) < rank(job))) best = &job;
+    if (put_off.contains(id) || !ready(job)) continue;
+    if (best == nullptr || rank(*best) < rank(job)) best = &job;
   }
-  if (best == nullptr) return std::nullopt;
-  waiting_.erase(best->id);
-  return best->id;
+  return best;
+}
+
+std::optional<std::int64_t> JobQueue::take(const std::string& base, const Elsewhere& elsewhere) {
+  const QueuedJob* const first = best(base, {});
+  const QueuedJob* chosen = first;
+  std::set<std::int64_t> put_off;
+  while (elsewhere && chosen != nullptr && elsewhere(chosen->id)) {
+    put_off.insert(chosen->id);
+    chosen = best(base, put_off);
+  }
+  if (chosen == nullptr) chosen = first;  // nothing else to do: its worker waits for the other process
+  if (chosen == nullptr) return std::nullopt;
+  waiting_.erase(chosen->id);
+  return chosen->id;
 }
 
 void JobQueue::done(std::int64_t id) { done_.insert(id); }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -24,8 +25,9 @@ class JobQueue {
   explicit JobQueue(std::vector<QueuedJob> jobs);
 
   /// The next ready job for a slot that holds `base`, or nullopt when none is ready now. It counts as running until
-  /// done() or failed().
-  [[nodiscard]] std::optional<std::int64_t> take(const std::string& base);
+  /// done() or failed(). Jobs of which `elsewhere` says that another process is at them come after all others.
+  using Elsewhere = std::function<bool(std::int64_t id)>;
+  [[nodiscard]] std::optional<std::int64_t> take(const std::string& base, const Elsewhere& elsewhere = {});
   void done(std::int64_t id);
   /// Everything that needs this job, directly or not, is blocked.
   void failed(std::int64_t id);
@@ -35,6 +37,7 @@ class JobQueue {
 
  private:
   [[nodiscard]] bool ready(const QueuedJob& job) const;
+  [[nodiscard]] const QueuedJob* best(const std::string& base, const std::set<std::int64_t>& put_off) const;
   void check() const;
 
   std::map<std::int64_t, QueuedJob> jobs_;

@@ -81,6 +81,7 @@ const std::string& process_domain() {
 std::string temporary_name() { return fmt::format("{}-{}-{}", process_domain(), ::getpid(), random_hex(8)); }
 
 Owner owner_of_temporary(std::string_view name) {
+  if (name.starts_with('.')) name.remove_prefix(1);
   const auto first = name.find('-');
   const auto second = name.find('-', first == std::string_view::npos ? first : first + 1);
   if (second == std::string_view::npos || name.substr(0, first) != process_domain()) return Owner::unknown;

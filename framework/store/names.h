@@ -21,7 +21,8 @@ namespace atelier {
 [[nodiscard]] std::string temporary_name();
 
 enum class Owner { alive, dead, unknown };
-/// Who made the temporary of that name. `unknown`: on another machine, or a name of another form.
+/// Who made the temporary of that name, or the one that AtomicFile makes beside it (".<name>.XXXXXX"). `unknown`: on
+/// another machine, or a name of another form.
 [[nodiscard]] Owner owner_of_temporary(std::string_view name);
 
 }  // namespace atelier

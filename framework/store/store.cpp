@@ -168,11 +168,13 @@ fs::path Store::snapshot_path(std::string_view key) const { return root_ / "snap
 fs::path Store::spool_folder() const { return root_ / "spool"; }
 
 std::string Store::put_manifest(const Json& manifest) const {
-  const auto text = pretty_json(manifest);
+  const auto text = manifest.dump(-1, ' ', false, Json::error_handler_t::replace);
   auto digest = sha256_hex(text);
+  const auto path = root_ / "manifests" / (digest + ".json");
   const Temporary temporary(temporary_path());
   write_new_file(temporary.path(), text);
-  static_cast<void>(link_new(temporary.path(), root_ / "manifests" / (digest + ".json")));
+  // One whose text does not fit its name was damaged after it was written.
+  if (!link_new(temporary.path(), path) && sha256_file(path) != digest) replace(temporary.path(), path);
   sync_folder(root_ / "manifests");
   return digest;
 }

@@ -122,6 +122,33 @@ TEST_CASE("A worker that is killed fails one job and is replaced", "[execute]") 
   CHECK(result.done == 2);
 }
 
+TEST_CASE("A job that another process is at comes after all others", "[execute]") {
+  const TemporaryFolder folder;
+  const auto store = Store::create_or_open(folder / "store");
+  const auto plan = manifest({job(0, {}), job(1, {}), job(2, {1})});
+  const auto theirs = store.lock(plan["jobs"][0]["outputs"][0]["key"].get<std::string>(), false);
+  REQUIRE(theirs);
+  Seen seen;
+  CHECK(run(plan, store, seen).done == 3);
+  CHECK(seen.events == std::vector<std::string>{"started 1 1/3", "finished 1", "started 2 2/3", "finished 2",
+                                                "started 0 3/3", "finished 0"});
+}
+
+TEST_CASE("What another process publishes meanwhile is not done again", "[execute]") {
+  const TemporaryFolder folder;
+  const auto store = Store::create_or_open(folder / "store");
+  const auto plan = manifest({job(0, {}), job(1, {0}), job(2, {1})});
+  Seen seen;
+  seen.on_progress = [&] {
+    const Json& output = plan["jobs"][1]["outputs"][0];
+    CHECK(store.publish({output["key"], output["description"], store.put("theirs"), Json::object(), {}}));
+  };
+  const auto result = run(plan, store, seen);
+  CHECK(result.done == 2);
+  CHECK(result.skipped == 1);
+  CHECK(seen.events == std::vector<std::string>{"started 0 1/3", "finished 0", "started 2 2/2", "finished 2"});
+}
+
 TEST_CASE("An interrupt lets the worker save and ends the call", "[execute]") {
   const TemporaryFolder folder;
   const auto store = Store::create_or_open(folder / "store");

@@ -22,6 +22,14 @@ std::vector<std::int64_t> order_of(const std::vector<QueuedJob>& jobs) {
 
 }  // namespace
 
+TEST_CASE("What another process is at comes last, and is given out when there is nothing else", "[execute][queue]") {
+  JobQueue queue({{0, "b", {}}, {1, "b", {}}, {2, "b", {0}}});
+  const auto elsewhere = [](std::int64_t id) { return id == 0; };
+  CHECK(queue.take("b", elsewhere) == 1);
+  CHECK(queue.take("b", elsewhere) == 0);
+  CHECK_FALSE(queue.take("b", elsewhere));
+}
+
 TEST_CASE("A cell is finished before the next one is begun", "[execute][queue]") {
   // two cells: train, sample, score each
   const auto order = order_of({{0, "b", {}}, {1, "b", {0}}, {2, "b", {1}}, {3, "b", {}}, {4, "b", {3}}, {5, "b", {4}}});

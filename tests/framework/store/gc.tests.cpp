@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "framework/core/atomic_file.h"
 #include "framework/core/error.h"
 #include "framework/store/index.h"
 #include "framework/store/names.h"
@@ -157,6 +158,20 @@ TEST_CASE("Temporaries of dead processes go, those of the living and the foreign
   fs::last_write_time(foreign, fs::file_time_type::clock::now() - std::chrono::hours(25));
   CHECK(paths_of(collect_garbage(made.store, false)) == std::vector<std::string>{"tmp/" + foreign.filename().string()});
   CHECK(fs::exists(living));
+}
+
+TEST_CASE("What a process leaves that was killed while it wrote an object goes", "[store][gc]") {
+  HandMade made;
+  Child killed([&] {
+    AtomicFile half(made.store.temporary_path());  // writes beside it, under a name of its own
+    half.write("half");
+    ::raise(SIGKILL);
+    return 0;
+  });
+  REQUIRE(killed.wait() == 128 + SIGKILL);
+  REQUIRE_FALSE(fs::is_empty(made.path("tmp")));
+  CHECK(collect_garbage(made.store, false).removed.size() == 1);
+  CHECK(fs::is_empty(made.path("tmp")));
 }
 
 TEST_CASE("Nothing is removed while another process holds the lock of any key", "[store][gc]") {

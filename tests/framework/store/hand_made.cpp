@@ -72,7 +72,7 @@ HandMade::HandMade() : store(Store::create_or_open(folder_ / "store")) {
       job(1, "sample", "aaaaaaaaaaaa", output_of(sample, {{"prompt_id", "ti/edit/0"}, {"seeds", sample["seeds"]}})),
       job(2, "score", "aaaaaaaaaaaa", output_of(score, Json::object())),
       job(3, "train", "bbbbbbbbbbbb", output_of(failing, {{"step", 500}}))};
-  manifest_digest = sha256_hex(pretty_json(manifest));
+  manifest_digest = sha256_hex(manifest.dump());
 }
 
 Json HandMade::job(int id, const char* kind, const char* run, const Json& output) const {
