@@ -176,15 +176,24 @@ std::string initializer_of(const std::string& name, const Json& config) {
   return word;
 }
 
+/// The base's own weight "unet.…", whichever of the model's files holds it.
+Values weight_of(const fs::path& model, const std::string& name) {
+  const auto key = name.substr(name.find('.') + 1);
+  for (const auto& entry : fs::directory_iterator(model / first_word(name))) {
+    if (entry.path().extension() != ".safetensors") continue;
+    const auto weights = read_safetensors(entry.path());
+    if (const auto found = weights.tensors.find(key); found != weights.tensors.end())
+      return atelier::values_of(found->second, name);
+  }
+  throw std::runtime_error(name + ": no such weight");
+}
+
 /// Where the method itself starts a parameter: a token from its initializer's row, ups from zero, the rest from the
 /// base.
 Values own_start(const std::string& name, std::size_t size, const Json& config, const fs::path& model) {
   if (name.ends_with("lora_B.weight")) return Values(size, 0.0);
   const auto encoder = first_word(name);
-  if (!name.starts_with(encoder + ".token.")) {
-    const auto weights = read_safetensors(model / "unet" / "diffusion_pytorch_model.safetensors");
-    return atelier::values_of(weights.tensors.at(name.substr(name.find('.') + 1)), name);
-  }
+  if (!name.starts_with(encoder + ".token.")) return weight_of(model, name);
   const Json options = config.value("options", Json::object());
   if (options.contains("initializer_id")) {
     return row_of(model, encoder, options["initializer_id"].get<std::size_t>(), size);

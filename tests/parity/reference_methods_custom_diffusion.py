@@ -7,6 +7,7 @@ from diffusers.models.attention_processor import CustomDiffusionAttnProcessor2_0
 from reference_methods import Case, captions, draw_batches, finish, learning_rate, make_optimizer, record
 from reference_methods_model import Pipeline
 from reference_methods_rows import start_rows
+from reference_methods_two_towers import TwoTowers, draw_time_ids
 
 PLACEHOLDER = "<new1>"
 TOKEN = f"text_encoder.token.{PLACEHOLDER}"
@@ -50,10 +51,36 @@ def install(unet, queries, detach, init):
     return parameters
 
 
-def losses(case, pipeline, step):
-    ids = pipeline.tokenize(case.texts[f"batch.{step}.captions"])
-    context = pipeline.text_encoder(ids).last_hidden_state
-    prediction, target = pipeline.prediction_and_target(case.tensors, step, context)
+class OneTower:
+    """A pipeline with its one token table, as TwoTowers has two."""
+
+    def __init__(self, case, dtype):
+        self.pipeline = Pipeline(case.model, dtype, [PLACEHOLDER])
+        self.unet, self.tables = self.pipeline.unet, []
+
+    def add_tokens(self, words, initializer, init):
+        rows = start_rows(self.pipeline, self.pipeline.single_token(initializer), [TOKEN], init)
+        self.tables = [self.pipeline.add_rows(rows).requires_grad_(True)]
+        self.before = self.tables[0].detach().clone()
+        return [TOKEN]
+
+    def new_rows(self, tables):
+        return [tables[0][-1]]
+
+    def put_others_back(self):
+        with torch.no_grad():
+            self.tables[0][:-1] = self.before[:-1]
+
+    def encode(self, texts):
+        return [self.pipeline.text_encoder(self.pipeline.tokenize(texts)).last_hidden_state]
+
+    def prediction_and_target(self, inputs, step, context):
+        return self.pipeline.prediction_and_target(inputs, step, context)
+
+
+def losses(case, model, step):
+    condition = model.encode(case.texts[f"batch.{step}.captions"])
+    prediction, target = model.prediction_and_target(case.tensors, step, *condition)
     mask, terms, weights = case.tensors.get(f"batch.{step}.mask"), {}, {"mse": 1.0}
     if case.options.get("with_prior_preservation", False):
         (prediction, prior), (target, prior_target) = prediction.chunk(2), target.chunk(2)
@@ -74,31 +101,30 @@ def rate_of(case):
 
 
 def run(case, dtype):
-    pipeline = Pipeline(case.model, dtype, [PLACEHOLDER])
-    word = case.options.get("initializer_token", case.config["class_word"])
-    table = pipeline.add_rows(start_rows(pipeline, pipeline.single_token(word), [TOKEN], case.init))
-    table.requires_grad_(True)
-    before = table.detach().clone()
-    weights = install(pipeline.unet, case.options.get("freeze_model", "crossattn_kv") == "crossattn",
+    model = TwoTowers(case.model, dtype) if case.model == "sdxl" else OneTower(case, dtype)
+    names = model.add_tokens([PLACEHOLDER], case.options.get("initializer_token", case.config["class_word"]), case.init)
+    weights = install(model.unet, case.options.get("freeze_model", "crossattn_kv") == "crossattn",
                       case.options.get("detach_start_token", False), case.init)
-    assert all(value.requires_grad for value in weights.values())
-    optimizer, schedule = make_optimizer([table, *weights.values()], case.settings, rate_of(case))
+    learned = [*model.tables, *weights.values()]
+    assert all(value.requires_grad for value in learned)
+    optimizer, schedule = make_optimizer(learned, case.settings, rate_of(case))
     accumulation, outputs = case.settings.get("gradient_accumulation_steps", 1), {}
     for step in range(case.steps):
-        terms, term_weights = losses(case, pipeline, step)
+        terms, term_weights = losses(case, model, step)
         loss = sum(term_weights[name] * value for name, value in terms.items())
         (loss / accumulation).backward()
-        table.grad[:-1] = 0
-        gradients = {TOKEN: table.grad[-1]} | {name: value.grad for name, value in weights.items()}
+        for table in model.tables:
+            table.grad[:-1] = 0
+        gradients = dict(zip(names, model.new_rows([table.grad for table in model.tables])))
+        gradients |= {name: value.grad for name, value in weights.items()}
         gradients = {name: value.clone() for name, value in gradients.items()}
-        norm = torch.nn.utils.clip_grad_norm_([table, *weights.values()], case.settings.get("max_grad_norm", 1.0))
+        norm = torch.nn.utils.clip_grad_norm_(learned, case.settings.get("max_grad_norm", 1.0))
         record(outputs, step, loss, terms, gradients, norm)
         optimizer.step()
         schedule.step()
         optimizer.zero_grad(set_to_none=False)
-        with torch.no_grad():
-            table[:-1] = before[:-1]  # the script lets weight decay at the other rows; it does not save them
-    return finish(outputs, {TOKEN: table[-1]} | weights), term_weights
+        model.put_others_back()  # the script lets weight decay at the other rows; it does not save them
+    return finish(outputs, dict(zip(names, model.new_rows(model.tables))) | weights), term_weights
 
 
 def masks(seed, rows, steps):
@@ -123,6 +149,8 @@ def make(name, seed, texts, model="sd15", masked=True, init=False, options=None,
     tensors = draw_batches(seed, len(texts[0]), len(texts))
     if masked:
         tensors |= masks(seed + 500, len(texts[0]), len(texts))
+    if model == "sdxl":
+        tensors |= draw_time_ids(seed + 600, texts)
     if init:
         generator = torch.Generator().manual_seed(seed + 1000)
         tensors[f"init.{TOKEN}"] = 0.5 * torch.randn(32, generator=generator)
@@ -147,4 +175,5 @@ def cases():
              adam_weight_decay=0.1),
         make("prior_accumulation", 65, [[one, near, *classes]], options=prior,
              gradient_accumulation_steps=2, init=True),
+        make("sdxl_prior", 66, [[far, classes[1]]], model="sdxl", options=prior),
     ]
