@@ -1,7 +1,5 @@
 #include "eval/clip_encoder.h"
 
-#include <ATen/core/grad_mode.h>
-#include <ATen/ops/tensor.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -11,34 +9,13 @@
 
 namespace atelier::eval {
 
-ClipEncoder::ClipEncoder(const Json& config, Weights weights, EncoderFiles files)
-    : placement_(weights.placement()), files_(std::move(files)), model_(config, std::move(weights)) {}
-
-Tensor ClipEncoder::image_features(const Tensor& pixel_values) const {
-  const at::NoGradGuard no_grad;
-  return as_host_floats(model_.image_features(pixel_values.to(placement_.device, placement_.dtype)));
-}
-
-Tensor ClipEncoder::image_features_each(const Tensor& pixel_values) const {
-  const at::NoGradGuard no_grad;
-  return as_host_floats(model_.vision().features_each(pixel_values.to(placement_.device, placement_.dtype)));
-}
-
-Tensor ClipEncoder::text_features(const std::string& text) const {
-  const at::NoGradGuard no_grad;
-  const auto ids = encode(text);
-  const Tensor row = at::tensor(ids, at::TensorOptions().dtype(at::kLong)).unsqueeze(0);  // [1, L]
-  return as_host_floats(model_.text_features(row.to(placement_.device))).squeeze(0);
-}
-
-const ClipTokenizer& ClipEncoder::tokenizer() const {
-  if (!tokenizer_) tokenizer_.emplace(ClipTokenizer::load(tokenizer_folder(files_, {"vocab.json", "tokenizer.json"})));
-  return *tokenizer_;
+ClipTokenizer ClipEncoder::load_tokenizer() const {
+  return ClipTokenizer::load(tokenizer_folder(files(), {"vocab.json", "tokenizer.json"}));
 }
 
 std::vector<std::int64_t> ClipEncoder::encode(const std::string& text) const {
   const auto bare = tokenizer().tokens(text);
-  const std::int64_t length = std::min(tokenizer().length(), model_.text().config().positions);
+  const std::int64_t length = std::min(tokenizer().length(), model().text().config().positions);
   require_text_fits(text, bare.size(), 2, length);
   for (const auto& [token, id] : tokenizer().added_tokens()) {
     if (std::ranges::find(bare, id) == bare.end()) continue;

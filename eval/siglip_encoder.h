@@ -1,31 +1,20 @@
 #pragma once
 
-#include <optional>
-
-#include "eval/encoder.h"
+#include "eval/two_tower_encoder.h"
 #include "framework/models/siglip_model.h"
 #include "framework/text/siglip_tokenizer.h"
 
 namespace atelier::eval {
 
-/// SigLIP, both towers. The tokenizer is loaded when the first text comes.
-class SiglipEncoder final : public Encoder {
+/// SigLIP.
+class SiglipEncoder final : public TwoTowerEncoder<SiglipModel, SiglipTokenizer> {
  public:
-  SiglipEncoder(const Json& config, Weights weights, EncoderFiles files);
-
-  [[nodiscard]] Tensor image_features(const Tensor& pixel_values) const override;
-  [[nodiscard]] Tensor image_features_each(const Tensor& pixel_values) const override;
-  [[nodiscard]] Tensor text_features(const std::string& text) const override;
-  [[nodiscard]] bool on_cpu() const override { return placement_.device.is_cpu(); }
-  [[nodiscard]] std::int64_t image_size() const override { return model_.vision().image_size(); }
+  using TwoTowerEncoder::TwoTowerEncoder;
 
  private:
-  [[nodiscard]] const SiglipTokenizer& tokenizer() const;
-
-  Placement placement_;
-  EncoderFiles files_;
-  SiglipModel model_;
-  mutable std::optional<SiglipTokenizer> tokenizer_;
+  [[nodiscard]] std::vector<std::int64_t> encode(const std::string& text) const override;
+  /// Throws Error for one that gives another number of ids than the text tower has places.
+  [[nodiscard]] SiglipTokenizer load_tokenizer() const override;
 };
 
 }  // namespace atelier::eval

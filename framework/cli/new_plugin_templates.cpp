@@ -34,7 +34,7 @@ Draws: `template` (an integer below the number of captions), one for each row.
 
 constexpr std::string_view kSource =
     R"TEMPLATE(// @NAME@: says in one line what it learns, and from which paper it comes.
-#include <framework/core/error.h>
+#include <framework/config/option_builders.h>
 #include <framework/methods/diffusion_loss.h>
 #include <framework/methods/learned_token.h>
 #include <framework/methods/plugin_main.h>
@@ -53,7 +53,7 @@ class EmbeddingStage final : public Stage {
  public:
   EmbeddingStage(const Options& options, const Concept& subject, const PromptLists& lists)
       : placeholder_(options.text("placeholder_token")),
-        initializer_(subject.initializer.empty() ? subject.class_word : subject.initializer),
+        initializer_(read_initializer(options, subject)),
         captions_(lists.at(kCaptions)),
         train_(read_train_spec(options, kStage, kSteps)),
         learning_rate_(read_learning_rate(options, kStage)),
@@ -69,7 +69,7 @@ class EmbeddingStage final : public Stage {
   /// Adds what learns to the session, and names it.
   std::vector<ParamGroup> attach(Session& session, const Start& start, Draws&) override {
     session_ = &session;
-    const auto rows = initializer_rows(session, initializer_, "initializer");
+    const auto rows = initializer_rows(session, initializer_, "initializer_token");
     ParamGroup group;
     group.name = "token";
     group.learning_rate = learning_rate_;
@@ -83,9 +83,7 @@ class EmbeddingStage final : public Stage {
   /// Host: the caption of one row. Every choice is a named draw, so that a resumed run makes the same ones.
   void describe(const Photo&, Sample& sample, Draws& draws) override {
     const auto number = draws.below("template", static_cast<std::int64_t>(captions_.size()));
-    sample.caption = captions_[static_cast<std::size_t>(number)];
-    if (const auto place = sample.caption.find("{}"); place != std::string::npos)
-      sample.caption.replace(place, 2, placeholder_);
+    sample.caption = with_phrase(captions_[static_cast<std::size_t>(number)], placeholder_);
   }
 
   /// Host: tensors of one batch.
@@ -119,8 +117,7 @@ class @CLASS@ final : public Method {
  public:
   std::unique_ptr<Stage> stage(std::string_view name, const Options& options, const Concept& subject,
                                const PromptLists& lists) const override {
-    if (name == kStage) return std::make_unique<EmbeddingStage>(options, subject, lists);
-    throw Error({.where = "@NAME@", .found = "stage " + std::string(name), .expected = kStage});
+    return name == kStage ? std::make_unique<EmbeddingStage>(options, subject, lists) : nullptr;
   }
 
   /// What a trained artifact does to a model that samples.
@@ -129,35 +126,23 @@ class @CLASS@ final : public Method {
   }
 };
 
-OptionSpec option(const char* name, OptionType type, Json value, const char* help) {
-  OptionSpec option;
-  option.name = name;
-  option.type = type;
-  option.value = std::move(value);
-  option.help = help;
-  option.source = "ours";
-  return option;
-}
-
 /// Plain data: what `atelier plugins @NAME@` prints, what studies may set, and what enters a stage's key.
 MethodSpec make_spec() {
   MethodSpec spec;
   spec.name = "@NAME@";
   spec.summary = "learns one vector for a new word";
   spec.paper = "after Gal et al. 2022, arXiv:2208.01618";
-  spec.options = {option("placeholder_token", OptionType::text, "<concept>", "the new word"),
-                  option("resolution", OptionType::integer, 512, "side of the training pictures"),
-                  option(kSteps, OptionType::integer, 3000, "optimizer steps")};
-  for (auto& common : stage_options(kStage, {.learning_rate = 2e-3, .train_batch_size = 4, .source = "ours"}))
-    spec.options.push_back(std::move(common));
+  // Every option says where its default comes from: a paper, a program, "ours".
+  spec.options = joined({{text_option("placeholder_token", "<concept>", "the new word", "ours"),
+                          text_option("initializer_token", nullptr,
+                                      "a word of one token, from which the new one starts; unset: the concept's class word",
+                                      "ours"),
+                          resolution_option(512, "ours"),
+                          integer_option(kSteps, 3000, {.low = 0}, "optimizer steps", "ours")},
+                         stage_options(kStage, {.learning_rate = 2e-3, .train_batch_size = 4, .source = "ours"})});
   spec.presets = {{.name = "default", .help = "the defaults of the options", .options = Json::object()}};
-  StageSpec stage;
-  stage.name = kStage;
-  stage.numerics = 1;  // raise it whenever results change
-  stage.reads = {"placeholder_token", "resolution"};
-  for (const auto& name : stage_option_names(kStage)) stage.reads.push_back(name);
-  stage.steps.add = {kSteps};
-  declare_schedules(stage);
+  auto stage = trained_stage(kStage, {"placeholder_token", "initializer_token", "resolution"}, kSteps);
+  stage.numerics = 1;  // stands in every key, like the options above: raise it whenever results change
   stage.lists = {kCaptions};
   spec.stages = {stage};
   spec.phrases = {{.when = {}, .text = "{placeholder}", .base = "{class}"}};

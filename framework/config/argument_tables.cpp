@@ -11,69 +11,74 @@ namespace {
 
 using Status = ArgumentSpec::Status;
 
+/// One answer to several arguments, whose names stand with spaces between them.
 struct Answer {
-  std::string_view name;
   Status status;
   const char* text;
+  std::string_view names;
 };
-
-constexpr const char* kPreview = "the study's preview, on draws of its own";
-constexpr const char* kOneOptimizer = "AdamW in float32 is the only optimizer";
-constexpr const char* kOnDisk = "name a base model on disk, whose digest enters every key";
-constexpr const char* kUploads = "nothing is ever uploaded";
-constexpr const char* kLosses = "losses are objects of the store";
 
 constexpr std::array kAnswers = {
     // what a study or the store decides
-    Answer{"pretrained_model_name_or_path", Status::framework, "the study's base model"},
-    Answer{"instance_data_dir", Status::framework, "the photos of the study's concepts"},
-    Answer{"class_data_dir", Status::framework, "the study's images of the class: given ones, or drawn by the base"},
-    Answer{"sample_batch_size", Status::framework, "the device's memory decides how many are drawn at once"},
-    Answer{"prior_generation_precision", Status::framework, "the type that the base is computed in"},
-    Answer{"mixed_precision", Status::framework,
-           "the type that the base is computed in; what learns is float32, and float16 training is refused"},
-    Answer{"seed", Status::framework, "the study's seeds"},
-    Answer{"output_dir", Status::framework, "artifacts lie in the store; `atelier export` copies them out"},
-    Answer{"checkpointing_steps", Status::framework, "the study's checkpoints; snapshots are kept by time and steps"},
-    Answer{"checkpoints_total_limit", Status::framework, "one snapshot of a run is kept"},
-    Answer{"resume_from_checkpoint", Status::framework, "an interrupted run continues by itself, bit for bit"},
-    Answer{"logging_dir", Status::framework, kLosses},
-    Answer{"report_to", Status::framework, kLosses},
-    Answer{"validation_prompt", Status::framework, kPreview},
-    Answer{"num_validation_images", Status::framework, kPreview},
-    Answer{"validation_steps", Status::framework, kPreview},
-    Answer{"validation_epochs", Status::framework, "the study's preview counts steps"},
-    Answer{"validation_scheduler", Status::framework, kPreview},
-    Answer{"local_rank", Status::framework, "one process trains one run"},
+    Answer{Status::framework, "the study's base model", "pretrained_model_name_or_path"},
+    Answer{Status::framework, "the photos of the study's concepts", "instance_data_dir"},
+    Answer{Status::framework, "the study's images of the class: given ones, or drawn by the base", "class_data_dir"},
+    Answer{Status::framework, "the device's memory decides how many are drawn at once", "sample_batch_size"},
+    Answer{Status::framework, "the type that the base is computed in", "prior_generation_precision"},
+    Answer{Status::framework,
+           "the type that the base is computed in; what learns is float32, and float16 training is refused",
+           "mixed_precision"},
+    Answer{Status::framework, "the study's seeds", "seed"},
+    Answer{Status::framework, "artifacts lie in the store; `atelier export` copies them out", "output_dir"},
+    Answer{Status::framework, "the study's checkpoints; snapshots are kept by time and steps", "checkpointing_steps"},
+    Answer{Status::framework, "one snapshot of a run is kept", "checkpoints_total_limit"},
+    Answer{Status::framework, "an interrupted run continues by itself, bit for bit", "resume_from_checkpoint"},
+    Answer{Status::framework, "losses are objects of the store", "logging_dir report_to"},
+    Answer{Status::framework, "the study's preview, on draws of its own",
+           "validation_prompt num_validation_images validation_steps validation_scheduler"},
+    Answer{Status::framework, "the study's preview counts steps", "validation_epochs"},
+    Answer{Status::framework, "one process trains one run", "local_rank"},
     // what is refused
-    Answer{"pretrained_vae_model_name_or_path", Status::refused, "the autoencoder is the base model's own"},
-    Answer{"revision", Status::refused, kOnDisk},
-    Answer{"variant", Status::refused, kOnDisk},
-    Answer{"tokenizer_name", Status::refused, "the tokenizer is the base model's own"},
-    Answer{"tokenizer_max_length", Status::refused, "prompts have 77 tokens, as every model of this family reads them"},
-    Answer{"text_encoder_use_attention_mask", Status::refused, "for T5; CLIP reads its padding, in training and after"},
-    Answer{"class_labels_conditioning", Status::refused, "no model of this family has class labels"},
-    Answer{"validation_images", Status::refused, "no model of this family reads pictures"},
-    Answer{"num_train_epochs", Status::refused, "say how many steps: max_train_steps"},
-    Answer{"optimizer", Status::refused, kOneOptimizer},
-    Answer{"use_8bit_adam", Status::refused, kOneOptimizer},
-    Answer{"prodigy_beta3", Status::refused, kOneOptimizer},
-    Answer{"prodigy_decouple", Status::refused, kOneOptimizer},
-    Answer{"prodigy_use_bias_correction", Status::refused, kOneOptimizer},
-    Answer{"prodigy_safeguard_warmup", Status::refused, kOneOptimizer},
+    Answer{Status::refused, "the autoencoder is the base model's own", "pretrained_vae_model_name_or_path"},
+    Answer{Status::refused, "name a base model on disk, whose digest enters every key", "revision variant"},
+    Answer{Status::refused, "the tokenizer is the base model's own", "tokenizer_name"},
+    Answer{Status::refused, "prompts have 77 tokens, as every model of this family reads them", "tokenizer_max_length"},
+    Answer{Status::refused, "for T5; CLIP reads its padding, in training and after", "text_encoder_use_attention_mask"},
+    Answer{Status::refused, "no model of this family has class labels", "class_labels_conditioning"},
+    Answer{Status::refused, "no model of this family reads pictures", "validation_images"},
+    Answer{Status::refused, "say how many steps: max_train_steps", "num_train_epochs"},
+    Answer{Status::refused, "AdamW in float32 is the only optimizer",
+           "optimizer use_8bit_adam prodigy_beta3 prodigy_decouple prodigy_use_bias_correction "
+           "prodigy_safeguard_warmup"},
     // what changes nothing here
-    Answer{"dataloader_num_workers", Status::without_effect, "pictures are read beside the training"},
-    Answer{"allow_tf32", Status::without_effect, "float32 is computed in float32"},
-    Answer{"enable_xformers_memory_efficient_attention", Status::without_effect,
-           "attention is fused wherever its map is not wanted"},
-    Answer{"set_grads_to_none", Status::without_effect, "gradients lie in one buffer, which is cleared"},
-    Answer{"pre_compute_text_embeddings", Status::without_effect,
-           "prompts are encoded once while nothing in the encoders learns"},
-    Answer{"cache_dir", Status::without_effect, "nothing is ever downloaded"},
-    Answer{"push_to_hub", Status::without_effect, kUploads},
-    Answer{"hub_token", Status::without_effect, kUploads},
-    Answer{"hub_model_id", Status::without_effect, kUploads},
+    Answer{Status::without_effect, "pictures are read beside the training", "dataloader_num_workers"},
+    Answer{Status::without_effect, "float32 is computed in float32", "allow_tf32"},
+    Answer{Status::without_effect, "attention is fused wherever its map is not wanted",
+           "enable_xformers_memory_efficient_attention"},
+    Answer{Status::without_effect, "gradients lie in one buffer, which is cleared", "set_grads_to_none"},
+    Answer{Status::without_effect, "prompts are encoded once while nothing in the encoders learns",
+           "pre_compute_text_embeddings"},
+    Answer{Status::without_effect, "nothing is ever downloaded", "cache_dir"},
+    Answer{Status::without_effect, "nothing is ever uploaded", "push_to_hub hub_token hub_model_id"},
 };
+
+bool names(const Answer& answer, std::string_view name) {
+  for (std::string_view rest = answer.names; !rest.empty();) {
+    const auto end = std::min(rest.find(' '), rest.size());
+    if (rest.substr(0, end) == name) return true;
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return false;
+}
+
+ArgumentSpec answered(const std::string& name) {
+  const auto* answer = std::ranges::find_if(kAnswers, [&](const Answer& each) { return names(each, name); });
+  if (answer != kAnswers.end()) return {"--" + name, answer->status, answer->text};
+  throw Error({.where = "arguments of the published program",
+               .found = "--" + name,
+               .expected = "one that has a common answer",
+               .advice = "write the method's own"});
+}
 
 }  // namespace
 
@@ -85,17 +90,35 @@ std::vector<ArgumentSpec> same_named(const std::string& prefix, std::initializer
 
 std::vector<ArgumentSpec> common_arguments(std::initializer_list<const char*> names) {
   std::vector<ArgumentSpec> all;
-  for (const std::string name : names) {
-    const auto* answer = std::ranges::find(kAnswers, std::string_view(name), &Answer::name);
-    if (answer == kAnswers.end()) {
-      throw Error({.where = "arguments of the published program",
-                   .found = "--" + name,
-                   .expected = "one that has a common answer",
-                   .advice = "write the method's own"});
-    }
-    all.push_back({"--" + name, answer->status, answer->text});
-  }
+  for (const auto* name : names) all.push_back(answered(name));
   return all;
+}
+
+std::vector<ArgumentSpec> diffusers_arguments(std::initializer_list<const char*> more) {
+  auto all = common_arguments({"pretrained_model_name_or_path",
+                               "revision",
+                               "variant",
+                               "tokenizer_name",
+                               "output_dir",
+                               "seed",
+                               "mixed_precision",
+                               "num_train_epochs",
+                               "checkpointing_steps",
+                               "checkpoints_total_limit",
+                               "resume_from_checkpoint",
+                               "logging_dir",
+                               "report_to",
+                               "validation_prompt",
+                               "num_validation_images",
+                               "use_8bit_adam",
+                               "dataloader_num_workers",
+                               "allow_tf32",
+                               "enable_xformers_memory_efficient_attention",
+                               "local_rank",
+                               "push_to_hub",
+                               "hub_token",
+                               "hub_model_id"});
+  return joined({std::move(all), common_arguments(more)});
 }
 
 std::vector<ArgumentSpec> joined(std::vector<std::vector<ArgumentSpec>> lists) {

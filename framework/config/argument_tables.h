@@ -20,6 +20,9 @@ namespace atelier {
 /// Throws Error for a name that has no common answer.
 [[nodiscard]] std::vector<ArgumentSpec> common_arguments(std::initializer_list<const char*> names);
 
+/// Those that every training script of diffusers' examples has, and `more`.
+[[nodiscard]] std::vector<ArgumentSpec> diffusers_arguments(std::initializer_list<const char*> more);
+
 /// Several lists as one, in order.
 [[nodiscard]] std::vector<ArgumentSpec> joined(std::vector<std::vector<ArgumentSpec>> lists);
 

@@ -61,6 +61,10 @@ void refuse_inpainting(const std::map<std::string, Json>& configs, const fs::pat
                .expected = "a text-to-image base model (SD 1.x, SD 2.x or SDXL)"});
 }
 
+void add_marks(std::map<std::string, Json>& configs, const SingleFile& file) {
+  if (const Json marks = file.scheduler_marks(); !marks.empty()) configs["scheduler"].update(marks);
+}
+
 std::string builtin_name(Family family) {
   switch (family) {
     case Family::sd1:
@@ -136,6 +140,7 @@ Checkpoint::Parts Checkpoint::open_file(const fs::path& path, const CheckpointOp
     parts.folder = PipelineFolder::open(options.model_config);
     parts.index = parts.folder->index();
     parts.configs = configs_of(*parts.folder);
+    add_marks(parts.configs, *parts.file);
     return parts;
   }
   if (!parts.file->has_published_sizes()) {
@@ -152,6 +157,7 @@ Checkpoint::Parts Checkpoint::open_file(const fs::path& path, const CheckpointOp
       parts.configs[name] = with_class_defaults(name, config);
     }
   }
+  add_marks(parts.configs, *parts.file);
   return parts;
 }
 

@@ -91,6 +91,16 @@ std::vector<LoraEntry> of_dtype(std::vector<LoraEntry> entries, const std::optio
   return entries;
 }
 
+TensorView tower_vectors(const EmbeddingFile& token, const std::string& tower, const ConvertRequest& request) {
+  const auto found = token.towers.find(tower);
+  if (found == token.towers.end()) {
+    throw Error({.where = request.in.string(),
+                 .found = fmt::format("no vectors of {} for {}", token.token, tower),
+                 .expected = fmt::format("what {} holds", request.to)});
+  }
+  return scaled(found->second, 1.0, request.dtype.value_or(found->second.dtype), token.token);
+}
+
 TensorSet lora_set(const std::vector<LoraEntry>& entries, const std::vector<EmbeddingFile>& tokens,
                    const ConvertRequest& request) {
   if (request.to == "peft") return peft_lora(entries);
@@ -104,7 +114,7 @@ TensorSet lora_set(const std::vector<LoraEntry>& entries, const std::vector<Embe
     set = diffusers_legacy_lora(entries);
   } else {
     std::map<std::string, TensorView> vectors;
-    for (const auto& token : tokens) vectors.emplace(token.token, token.towers.at("text_encoder"));
+    for (const auto& token : tokens) vectors.emplace(token.token, tower_vectors(token, "text_encoder", request));
     const auto& names = request.target->names;
     set = cloneofsimo_lora(entries, names, classes_for(entries, names), vectors, CloneofsimoType::kept);
   }
@@ -155,16 +165,6 @@ const EmbeddingFile& only(const std::vector<EmbeddingFile>& tokens, const Conver
                .expected = fmt::format("one, as {} holds no more", request.to),
                .advice = "choose one with --token and convert once for each"},
               ErrorKind::usage);
-}
-
-TensorView tower_vectors(const EmbeddingFile& token, const std::string& tower, const ConvertRequest& request) {
-  const auto found = token.towers.find(tower);
-  if (found == token.towers.end()) {
-    throw Error({.where = request.in.string(),
-                 .found = fmt::format("no vectors of {} for {}", token.token, tower),
-                 .expected = fmt::format("what {} holds", request.to)});
-  }
-  return scaled(found->second, 1.0, request.dtype.value_or(found->second.dtype), token.token);
 }
 
 /// The web UI's own fields, in the order in which it writes them.
@@ -225,6 +225,15 @@ std::vector<EmbeddingFile> of_dtype(std::vector<EmbeddingFile> tokens, const std
   return tokens;
 }
 
+/// Vectors of SDXL's second encoder, where the dialect holds those of one.
+void note_second_towers(ConvertReport& report, const std::vector<EmbeddingFile>& tokens) {
+  if (report.to == "two-towers") return;
+  for (const auto& token : tokens) {
+    if (token.towers.contains("text_encoder_2"))
+      report.left.push_back(fmt::format("the vectors of {} for text_encoder_2", token.token));
+  }
+}
+
 void check_tokens(const std::vector<EmbeddingFile>& tokens, const ConvertRequest& request) {
   if (request.target == nullptr || request.target->widths.empty()) return;
   for (const auto& token : tokens) check_widths(token, request.target->widths, request.in.string());
@@ -276,6 +285,7 @@ ConvertReport convert(const ConvertRequest& request) {
   if (tokens_alone) {
     write_tokens(tokens, request);
     for (const auto& token : tokens) report.tokens.push_back(token.token);
+    note_second_towers(report, tokens);
     return report;
   }
   const auto entries = of_dtype(artifact.lora->entries, request.dtype);
@@ -289,6 +299,7 @@ ConvertReport convert(const ConvertRequest& request) {
       report.left.push_back(fmt::format("the token {}", token.token));
     }
   }
+  if (request.to == "cloneofsimo") note_second_towers(report, tokens);
   for (const auto& key : artifact.lora->ignored) report.left.push_back(key);
   return report;
 }

@@ -27,6 +27,12 @@ bool has_projection(const Json& config) {
          found->front() == "CLIPTextModelWithProjection";
 }
 
+/// Some programs save CLIP's projection beside an encoder that has none.
+bool lacks_projection(const Json& config) {
+  const auto found = config.find("architectures");
+  return found != config.end() && found->is_array() && !found->empty() && found->front() == "CLIPTextModel";
+}
+
 /// Splits one tensor of an OpenCLIP tower; false when it has no place in the model.
 bool put_open_clip(Tensors& out, const std::string& name, const TensorView& view, const std::string& where) {
   if (!is_in_proj(name)) {
@@ -87,15 +93,15 @@ Tensors vae_from_ldm(const Tensors& section, const Json& config, const std::stri
   return out;
 }
 
-Tensors clip_from_ldm(const Tensors& section, const std::string& where) {
+Tensors clip_from_ldm(const Tensors& section, const Json& config, const std::string& where) {
   Tensors out;
   std::vector<std::string> unexpected;
   for (const auto& [name, view] : section) {
     const bool has_level = name.starts_with("text_model.");
     const auto rest = has_level ? std::string_view(name).substr(11) : std::string_view(name);
     if (rest == "embeddings.position_ids" || rest == "logit_scale") continue;
-    if (rest == "text_projection.weight" && !has_level) {
-      put(out, name, view, where);
+    if (rest == "text_projection.weight") {
+      if (!has_level && !lacks_projection(config)) put(out, name, view, where);
     } else if (rest.starts_with("embeddings.") || rest.starts_with("encoder.") ||
                rest.starts_with("final_layer_norm.")) {
       put(out, fmt::format("text_model.{}", rest), view, where);

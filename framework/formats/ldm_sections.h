@@ -19,7 +19,7 @@ using Tensors = std::map<std::string, TensorView>;
 /// The attention's 1×1 convolutions become matrices.
 [[nodiscard]] Tensors vae_from_ldm(const Tensors& section, const Json& config, const std::string& where);
 /// transformers' own names; files without the level "text_model." get it.
-[[nodiscard]] Tensors clip_from_ldm(const Tensors& section, const std::string& where);
+[[nodiscard]] Tensors clip_from_ldm(const Tensors& section, const Json& config, const std::string& where);
 /// in_proj is split in three, text_projection transposed. The layer after the config's last (SD 2 uses OpenCLIP's
 /// penultimate output) is left out, and so is text_projection where the class has none.
 [[nodiscard]] Tensors text_from_open_clip(const Tensors& section, const Json& config, const std::string& where);

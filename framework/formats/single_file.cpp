@@ -21,8 +21,12 @@ constexpr std::string_view kSdxlClip = "conditioner.embedders.0.transformer.";
 constexpr std::string_view kSdxlOpenClip = "conditioner.embedders.1.model.";
 constexpr std::string_view kRefinerOpenClip = "conditioner.embedders.0.model.";
 
-/// Training state and schedule tables, which the scheduler's config says better.
-constexpr std::array<std::string_view, 14> kIgnored = {"model_ema.",
+/// Marks that trainers leave: empty tensors.
+constexpr std::string_view kVelocity = "v_pred";
+constexpr std::string_view kZeroSnr = "ztsnr";
+
+/// Training state, what no encoder here reads, marks, and schedule tables, which the scheduler's config says better.
+constexpr std::array<std::string_view, 20> kIgnored = {"model_ema.",
                                                        "betas",
                                                        "alphas_cumprod",
                                                        "sqrt_",
@@ -35,7 +39,13 @@ constexpr std::array<std::string_view, 14> kIgnored = {"model_ema.",
                                                        "global_step",
                                                        "epoch",
                                                        "cond_stage_model.logit_scale",
-                                                       "cond_stage_model.attn_mask"};
+                                                       "cond_stage_model.attn_mask",
+                                                       "cond_stage_model.text_projection",
+                                                       "conditioner.embedders.0.logit_scale",
+                                                       "conditioner.embedders.1.logit_scale",
+                                                       "conditioner.embedders.0.text_projection",
+                                                       kVelocity,
+                                                       kZeroSnr};
 
 bool is_ignored(std::string_view name) {
   return std::any_of(kIgnored.begin(), kIgnored.end(),
@@ -72,8 +82,18 @@ void SingleFile::refuse_other_models() const {
     if (channels == 9) refuse("an inpainting model (9 input channels)");
     if (channels == 8) refuse("an image-to-image editing model (8 input channels)");
   }
-  if (has_prefix(kRefinerOpenClip)) refuse("the SDXL refiner");
-  if (has_prefix("control_model.")) refuse("a ControlNet");
+  struct Mark {
+    std::string prefix;
+    const char* model;
+  };
+  const std::string unet(kUNet);
+  for (const auto& [prefix, model] :
+       {Mark{std::string(kRefinerOpenClip), "the SDXL refiner"}, Mark{"control_model.", "a ControlNet"},
+        Mark{"edm_mean", "Playground 2.5, whose noise process is another one (EDM)"},
+        Mark{unet + "joint_blocks.", "Stable Diffusion 3"}, Mark{unet + "double_blocks.", "FLUX"},
+        Mark{unet + "time_embed.cond_proj.", "a model distilled with an embedding of the guidance (LCM)"}}) {
+    if (has_prefix(prefix)) refuse(model);
+  }
 }
 
 void SingleFile::choose_sections() {
@@ -104,6 +124,15 @@ void SingleFile::check_names() const {
     if (!is_known) unexpected.emplace_back(name);
   }
   refuse_unexpected(unexpected, file_.path);
+}
+
+Json SingleFile::scheduler_marks() const {
+  Json marks = Json::object();
+  if (file_.tensors.contains(std::string(kVelocity))) marks["prediction_type"] = "v_prediction";
+  if (file_.tensors.contains(std::string(kZeroSnr))) {
+    marks.update({{"rescale_betas_zero_snr", true}, {"timestep_spacing", "trailing"}});
+  }
+  return marks;
 }
 
 std::int64_t SingleFile::cross_attention_width() const {
@@ -178,7 +207,7 @@ TensorFile SingleFile::weights(std::string_view component, const Json& config, b
       out.tensors = vae_from_ldm(tensors, config, where);
       break;
     case Dialect::clip:
-      out.tensors = clip_from_ldm(tensors, where);
+      out.tensors = clip_from_ldm(tensors, config, where);
       break;
     case Dialect::open_clip:
       out.tensors = text_from_open_clip(tensors, config, where);

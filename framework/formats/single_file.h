@@ -25,6 +25,10 @@ class SingleFile {
   /// Whether the UNet has the family's published width, so that known_configs() fits.
   [[nodiscard]] bool has_published_sizes() const;
 
+  /// What marks in the file say of the scheduler's config: `v_pred` that the model predicts the velocity, `ztsnr` that
+  /// its last timestep holds no signal, so that sampling begins there. Empty where there are none.
+  [[nodiscard]] Json scheduler_marks() const;
+
   /// "unet", "vae", "text_encoder", "text_encoder_2".
   [[nodiscard]] bool has(std::string_view component) const;
   /// The component's tensors under present-day names. `config` is the component's (names follow from its numbers of

@@ -50,7 +50,8 @@ class Method {
   Method(const Method&) = delete;
   Method& operator=(const Method&) = delete;
 
-  /// `options` may read what the stage's spec declares, nothing else. `lists` holds the stage's prompt lists.
+  /// `options` may read what the stage's spec declares, nothing else. `lists` holds the stage's prompt lists. Null for
+  /// a stage that the method does not have, which the framework says in its own words.
   [[nodiscard]] virtual std::unique_ptr<Stage> stage(std::string_view name, const Options& options,
                                                      const Concept& subject, const PromptLists& lists) const = 0;
   /// Applies a trained artifact to a session; several times for several artifacts.

@@ -21,6 +21,16 @@ Options options_of_stage(const MethodSpec& spec, std::string_view stage, const J
               ErrorKind::usage);
 }
 
+StageSpec trained_stage(const std::string& name, std::vector<std::string> reads, const std::string& steps) {
+  StageSpec stage;
+  stage.name = name;
+  stage.reads = std::move(reads);
+  for (auto& option : stage_option_names(name)) stage.reads.push_back(std::move(option));
+  stage.steps.add = {steps};
+  declare_schedules(stage);
+  return stage;
+}
+
 void declare_schedules(StageSpec& stage) {
   std::vector<std::string> counts = stage.steps.add;
   counts.insert(counts.end(), stage.steps.subtract.begin(), stage.steps.subtract.end());
@@ -57,6 +67,11 @@ double read_learning_rate(const Options& options, const std::string& stage, cons
   const auto rows =
       options.integer(stage + ".train_batch_size") * options.integer(stage + ".gradient_accumulation_steps");
   return rate * static_cast<double>(rows);
+}
+
+std::string read_initializer(const Options& options, const Concept& subject, const std::string& option) {
+  const auto own = subject.initializer.empty() ? subject.class_word : subject.initializer;
+  return options.optional_text(option).value_or(own);
 }
 
 double read_weight_decay(const Options& options, const std::string& stage) {

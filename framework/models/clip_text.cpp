@@ -1,6 +1,5 @@
 #include "framework/models/clip_text.h"
 
-#include <ATen/ops/aminmax.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/where.h>
@@ -10,7 +9,9 @@
 
 #include "framework/core/error.h"
 #include "framework/models/config_reader.h"
+#include "framework/models/encoder_blocks.h"
 #include "framework/models/encoder_config.h"
+#include "framework/models/token_ids.h"
 
 namespace atelier {
 namespace {
@@ -71,10 +72,7 @@ ClipText::ClipText(const ClipTextConfig& config, Weights& weights)
                                       .hidden = config.hidden,
                                       .eps = config.eps,
                                       .activation = config.activation};
-  for (std::int64_t i = 0; i < config.layers; ++i) {
-    const Scope layer = model / "encoder.layers" / static_cast<std::size_t>(i);
-    blocks_.push_back(std::make_unique<EncoderBlock>(layer, EncoderBlock::clip_names(), options));
-  }
+  blocks_ = encoder_blocks(model / "encoder.layers", config.layers, EncoderBlock::clip_names(), options);
   final_norm_.emplace(model / "final_layer_norm", config.width, config.eps);
   if (config.projection) projection_.emplace(root / "text_projection", config.width, *config.projection, false);
   add_level(registry_.parameters);
@@ -93,14 +91,7 @@ Tensor ClipText::embed_tokens(const Tensor& ids, const Tensor& extra_tokens) con
                  .expected = "[B, L] Long"});
   }
   const auto rows = config_.vocabulary + (extra_tokens.defined() ? extra_tokens.size(0) : 0);
-  const auto [least, most] = at::aminmax(ids);
-  const auto low = least.item<std::int64_t>();
-  const auto high = most.item<std::int64_t>();
-  if (low < 0 || high >= rows) {
-    throw Error({.where = where_ + ": input_ids",
-                 .found = fmt::format("id {}", low < 0 ? low : high),
-                 .expected = fmt::format("ids from 0 to {}", rows - 1)});
-  }
+  const auto high = require_token_rows(ids, rows, where_);
   const Tensor index = ids.to(placement_.device, at::kLong);
   const auto gather = [&](const Tensor& table, const Tensor& at_rows) {
     return at::embedding(table, at_rows).to(placement_.dtype);

@@ -2,6 +2,7 @@
 
 #include <ATen/ops/cat.h>
 
+#include "framework/models/encoder_blocks.h"
 #include "framework/models/encoder_config.h"
 
 namespace atelier {
@@ -41,10 +42,7 @@ ClipVision::ClipVision(const ClipVisionConfig& config, Weights& weights) : confi
   (embeddings / "position_embedding")
       .parameter(positions_, "weight", {1 + config.vision.side() * config.vision.side(), options.width});
   norm_in_.emplace(model / "pre_layrnorm", options.width, options.eps);  // spelled so in every checkpoint
-  for (std::int64_t i = 0; i < config.vision.layers; ++i) {
-    const Scope layer = model / "encoder.layers" / static_cast<std::size_t>(i);
-    blocks_.push_back(std::make_unique<EncoderBlock>(layer, EncoderBlock::clip_names(), options));
-  }
+  blocks_ = encoder_blocks(model / "encoder.layers", config.vision.layers, EncoderBlock::clip_names(), options);
   norm_out_.emplace(model / "post_layernorm", options.width, options.eps);
   projection_.emplace(root / "visual_projection", options.width, config.projection, false);
 }

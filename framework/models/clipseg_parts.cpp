@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "framework/models/attention.h"
+#include "framework/models/encoder_blocks.h"
 
 namespace atelier {
 
@@ -23,10 +24,7 @@ ClipSegVision::ClipSegVision(const Scope& clip, const VisionConfig& config, std:
   patches_.emplace(embeddings / "patch_embedding", config, false);
   (embeddings / "position_embedding").parameter(positions_, "weight", {1 + config.side() * config.side(), width});
   norm_in_.emplace(model / "pre_layrnorm", width, config.block.eps);  // spelled so in every checkpoint
-  for (std::int64_t i = 0; i < config.layers; ++i) {
-    const Scope layer = model / "encoder.layers" / static_cast<std::size_t>(i);
-    blocks_.push_back(std::make_unique<EncoderBlock>(layer, EncoderBlock::clip_names(), config.block));
-  }
+  blocks_ = encoder_blocks(model / "encoder.layers", config.layers, EncoderBlock::clip_names(), config.block);
   norm_out_.emplace(model / "post_layernorm", width, config.block.eps);
   projection_.emplace(clip / "visual_projection", width, projection, false);
 }

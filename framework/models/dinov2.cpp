@@ -2,6 +2,7 @@
 
 #include <ATen/ops/cat.h>
 
+#include "framework/models/encoder_blocks.h"
 #include "framework/models/encoder_config.h"
 
 namespace atelier {
@@ -62,10 +63,7 @@ Dinov2::Dinov2(const Json& config, Weights weights, PositionInterpolation positi
   weights.ignore("embeddings.mask_token");  // of training
   patches_.emplace(embeddings / "patch_embeddings.projection", config_, true);
   const auto part_names = names(config_.block.swiglu, root.has("encoder.layer.0.attention.q_proj.weight"));
-  for (std::int64_t i = 0; i < config_.layers; ++i) {
-    const Scope layer = root / "encoder.layer" / static_cast<std::size_t>(i);
-    blocks_.push_back(std::make_unique<EncoderBlock>(layer, part_names, config_.block));
-  }
+  blocks_ = encoder_blocks(root / "encoder.layer", config_.layers, part_names, config_.block);
   norm_.emplace(root / "layernorm", width, config_.block.eps);
   weights.check();
 }

@@ -1,11 +1,12 @@
 #include "framework/models/siglip_text.h"
 
-#include <ATen/ops/aminmax.h>
 #include <ATen/ops/embedding.h>
 #include <fmt/format.h>
 
 #include "framework/core/error.h"
+#include "framework/models/encoder_blocks.h"
 #include "framework/models/encoder_config.h"
+#include "framework/models/token_ids.h"
 
 namespace atelier {
 namespace {
@@ -35,10 +36,7 @@ SiglipText::SiglipText(const Json& config, Weights& weights)
   const auto width = config_.block.width;
   (embeddings / "token_embedding").parameter(tokens_, "weight", {config_.vocabulary, width});
   (embeddings / "position_embedding").parameter(positions_, "weight", {config_.positions, width});
-  for (std::int64_t i = 0; i < config_.layers; ++i) {
-    const Scope layer = model / "encoder.layers" / static_cast<std::size_t>(i);
-    blocks_.push_back(std::make_unique<EncoderBlock>(layer, EncoderBlock::clip_names(), config_.block));
-  }
+  blocks_ = encoder_blocks(model / "encoder.layers", config_.layers, EncoderBlock::clip_names(), config_.block);
   norm_.emplace(model / "final_layer_norm", width, config_.block.eps);
   head_.emplace(model / "head", width, config_.projection);
 }
@@ -49,14 +47,7 @@ Tensor SiglipText::forward(const Tensor& ids) const {
                  .found = describe(ids.sizes(), ids.scalar_type()),
                  .expected = fmt::format("[B, {}] Long, padded", config_.positions)});
   }
-  const auto [least, most] = at::aminmax(ids);
-  const auto low = least.item<std::int64_t>(), high = most.item<std::int64_t>();
-  if (low < 0 || high >= config_.vocabulary) {
-    throw Error({.where = where_ + ": input_ids",
-                 .found = fmt::format("id {}", low < 0 ? low : high),
-                 .expected = fmt::format("ids from 0 to {}", config_.vocabulary - 1),
-                 .advice = "tokenizer and model do not belong to each other"});
-  }
+  require_token_rows(ids, config_.vocabulary, where_);
   const Tensor rows = at::embedding(tokens_, ids.to(placement_.device, at::kLong)).to(placement_.dtype);  // [B, L, D]
   Tensor x = rows + positions_.to(placement_.dtype);
   for (const auto& block : blocks_) x = block->forward(x);

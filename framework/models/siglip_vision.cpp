@@ -4,6 +4,7 @@
 #include <ATen/ops/linear.h>
 
 #include "framework/models/attention.h"
+#include "framework/models/encoder_blocks.h"
 
 namespace atelier {
 
@@ -55,10 +56,7 @@ SiglipVision::SiglipVision(const VisionConfig& config, Weights& weights) : confi
   const Scope embeddings = model / "embeddings";
   patches_.emplace(embeddings / "patch_embedding", config_, true);
   (embeddings / "position_embedding").parameter(positions_, "weight", {config_.side() * config_.side(), options.width});
-  for (std::int64_t i = 0; i < config_.layers; ++i) {
-    const Scope layer = model / "encoder.layers" / static_cast<std::size_t>(i);
-    blocks_.push_back(std::make_unique<EncoderBlock>(layer, EncoderBlock::clip_names(), options));
-  }
+  blocks_ = encoder_blocks(model / "encoder.layers", config_.layers, EncoderBlock::clip_names(), options);
   norm_.emplace(model / "post_layernorm", options.width, options.eps);
   head_.emplace(model / "head", options);
 }

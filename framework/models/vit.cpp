@@ -2,6 +2,8 @@
 
 #include <ATen/ops/cat.h>
 
+#include "framework/models/encoder_blocks.h"
+
 namespace atelier {
 namespace {
 
@@ -35,10 +37,8 @@ ViT::ViT(const Json& config, Weights weights) : config_(vit_config(config, weigh
   embeddings.parameter(positions_, "position_embeddings", {1, 1 + config_.side() * config_.side(), width});
   patches_.emplace(embeddings / "patch_embeddings.projection", config_, true);
   const bool in_memory = (model / "layers.0.attention.q_proj").has("weight");
-  for (std::int64_t i = 0; i < config_.layers; ++i) {
-    const Scope layer = model / (in_memory ? "layers" : "encoder.layer") / static_cast<std::size_t>(i);
-    blocks_.push_back(std::make_unique<EncoderBlock>(layer, names(in_memory), config_.block));
-  }
+  blocks_ =
+      encoder_blocks(model / (in_memory ? "layers" : "encoder.layer"), config_.layers, names(in_memory), config_.block);
   norm_.emplace(model / "layernorm", width, config_.block.eps);
   weights.ignore_under((model / "pooler").name() + ".");  // untrained in DINO
   weights.check();

@@ -1,10 +1,8 @@
 // AttnDreamBooth (Pang et al. 2024, arXiv:2406.05000): a token, then the cross-attention, then the whole UNet learn,
 // each from where the one before ended, while the attention to the token is kept like that to its class word.
-#include <fmt/format.h>
-
 #include <optional>
 
-#include "framework/core/error.h"
+#include "framework/methods/artifact_checks.h"
 #include "framework/methods/learned_token.h"
 #include "framework/methods/plugin_main.h"
 #include "framework/methods/trainable.h"
@@ -23,19 +21,8 @@ class AttnDreamBooth final : public Method {
   }
 
   void apply(Session& session, const TrainedArtifact& artifact, double weight) const override {
-    if (weight != 1.0) {
-      throw Error({.where = "attndreambooth",
-                   .found = fmt::format("weight {}", weight),
-                   .expected = "1: the artifact is the tuned weights themselves, not a change of them"},
-                  ErrorKind::usage);
-    }
-    const auto tokens = placeholders_of(artifact.tensors);
-    if (tokens.empty()) {
-      throw Error({.where = "attndreambooth",
-                   .found = "an artifact without a learned token",
-                   .expected = "tensors named " + token_parameter("text_encoder", "<placeholder>")});
-    }
-    for (const auto& token : tokens) apply_token(session, artifact.tensors, token, "attndreambooth");
+    require_full_weight(weight, kMethod);
+    for (const auto& token : require_tokens(artifact, kMethod)) apply_token(session, artifact.tensors, token, kMethod);
     restore(session, artifact.tensors, "unet.*");
   }
 

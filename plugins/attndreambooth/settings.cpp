@@ -15,11 +15,6 @@ Settings::Trains trains_of(const std::string& stage) {
   throw Error({.where = "attndreambooth", .found = "stage " + stage, .expected = "embedding, attention or identity"});
 }
 
-std::string initializer_of(const Options& options, const Concept& subject) {
-  if (const auto chosen = options.optional_text("initialize_token")) return *chosen;
-  return subject.initializer.empty() ? subject.class_word : subject.initializer;
-}
-
 /// Turned, resized by the shorter side, mirrored, cut: the order of the published program.
 DataSpec data_spec(const Options& options) {
   DataSpec data;
@@ -51,7 +46,7 @@ Settings Settings::read(const std::string& stage, const Options& options, const 
   settings.trains = trains_of(stage);
   settings.placeholder = options.text("placeholder_token");
   settings.class_word = subject.class_word;
-  settings.initializer = initializer_of(options, subject);
+  settings.initializer = read_initializer(options, subject, "initialize_token");
   settings.vectors = options.integer("n_object_embedding");
   settings.instance_prompt =
       with_phrase(options.text("instance_prompt"), settings.placeholder + " " + subject.class_word);

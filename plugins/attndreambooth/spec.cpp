@@ -97,15 +97,11 @@ std::vector<OptionSpec> all_options() {
 }
 
 StageSpec stage_spec(const StageOptions& options, const std::vector<std::string>& inputs) {
-  StageSpec stage;
-  stage.name = options.name;
+  auto reads = names_of(joined({token_options(), loss_options(), data_options()}));
+  for (const char* leaf : {"reg_mean_weight", "reg_var_weight"}) reads.push_back(options.name + "." + leaf);
+  auto stage = trained_stage(options.name, std::move(reads), options.name + ".max_train_steps");
   stage.inputs = inputs;
-  stage.reads = names_of(joined({token_options(), loss_options(), data_options()}));
-  for (const char* leaf : {"reg_mean_weight", "reg_var_weight"}) stage.reads.push_back(options.name + "." + leaf);
-  for (const auto& name : stage_option_names(options.name)) stage.reads.push_back(name);
-  stage.steps.add = {options.name + ".max_train_steps"};
   stage.class_images_when = {with_prior()};
-  declare_schedules(stage);
   return stage;
 }
 
@@ -117,6 +113,14 @@ std::vector<PresetSpec> presets() {
        .options = {{"identity.learning_rate", 1e-5},
                    {"identity.max_train_steps", 200},
                    {"identity.train_batch_size", 4}}},
+      {.name = "prerelease",
+       .help = "the program's release of May 2024: batches of 4 in every stage",
+       .options = {{"embedding.train_batch_size", 4},
+                   {"attention.train_batch_size", 4},
+                   {"identity.train_batch_size", 4}}},
+      {.name = "official",
+       .help = "the published command with what its program does to accumulated batches",
+       .options = {{"reg_accumulation", "divided"}}},
       {.name = "pocket",
        .help =
            "for the pocket world: small pictures that are not turned, few rows, higher rates (chosen on two concepts)",
@@ -138,7 +142,7 @@ std::vector<PresetSpec> presets() {
 
 MethodSpec make_spec() {
   MethodSpec spec;
-  spec.name = "attndreambooth";
+  spec.name = kMethod;
   spec.summary = "a token, then cross-attention, then the whole UNet, with the token's attention kept like its class's";
   spec.paper = "Pang et al. 2024, arXiv:2406.05000";
   spec.options = all_options();

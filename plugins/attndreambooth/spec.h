@@ -4,6 +4,7 @@
 
 namespace atelier::attndreambooth {
 
+inline constexpr const char* kMethod = "attndreambooth";
 inline constexpr const char* kEmbedding = "embedding";
 inline constexpr const char* kAttention = "attention";
 inline constexpr const char* kIdentity = "identity";

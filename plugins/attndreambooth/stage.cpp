@@ -5,7 +5,7 @@
 #include <functional>
 #include <optional>
 
-#include "framework/core/error.h"
+#include "framework/methods/artifact_checks.h"
 #include "framework/methods/diffusion_loss.h"
 #include "framework/methods/learned_token.h"
 #include "framework/methods/prompts.h"
@@ -14,6 +14,7 @@
 #include "framework/text/clip_tokenizer.h"
 #include "plugins/attndreambooth/captions.h"
 #include "plugins/attndreambooth/regularizer.h"
+#include "plugins/attndreambooth/spec.h"
 
 namespace atelier::attndreambooth {
 namespace {
@@ -53,13 +54,7 @@ void AttnDreamBoothStage::attach_token(Session& session, const Start& start) {
 }
 
 std::vector<ParamGroup> AttnDreamBoothStage::attach(Session& session, const Start& start, Draws&) {
-  if (session.text_towers() != 1) {
-    throw Error({.where = "attndreambooth",
-                 .found = "a base model with two text encoders (SDXL)",
-                 .expected = "one of the Stable Diffusion 1 or 2 family",
-                 .advice = "the method finds its token in the one encoder whose states the UNet reads"},
-                ErrorKind::usage);
-  }
+  require_one_encoder(session, kMethod, "the method finds its token in the one encoder whose states the UNet reads");
   session_ = &session;
   attach_token(session, start);
   if (!token_learns()) {

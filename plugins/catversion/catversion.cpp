@@ -1,8 +1,7 @@
 // CatVersion (Zhao et al. 2023, arXiv:2311.14631): keys and values that stand in front of the text's in the last layers
 // of the text encoder.
-#include <fmt/format.h>
-
 #include "framework/core/error.h"
+#include "framework/methods/artifact_checks.h"
 #include "framework/methods/plugin_main.h"
 #include "framework/methods/stage_settings.h"
 #include "framework/methods/trainable.h"
@@ -20,17 +19,11 @@ class CatVersion final : public Method {
  public:
   [[nodiscard]] std::unique_ptr<Stage> stage(std::string_view name, const Options& options, const Concept& subject,
                                              const PromptLists&) const override {
-    if (name == kStage) return std::make_unique<ConcatStage>(Settings::read(options, subject));
-    throw Error({.where = "catversion", .found = fmt::format("stage {}", name), .expected = kStage});
+    return name == kStage ? std::make_unique<ConcatStage>(Settings::read(options, subject)) : nullptr;
   }
 
   void apply(Session& session, const TrainedArtifact& artifact, double weight) const override {
-    if (weight != 1.0) {
-      throw Error({.where = "catversion",
-                   .found = fmt::format("weight {}", weight),
-                   .expected = "1: the method has no strength"},
-                  ErrorKind::usage);
-    }
+    require_full_weight(weight, "catversion", "the method has no strength");
     if (session.has_text_edits()) {
       throw Error({.where = "catversion",
                    .found = "a session whose text encoder is edited already",

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "framework/core/error.h"
+#include "framework/methods/artifact_checks.h"
 #include "framework/methods/diffusion_loss.h"
 #include "framework/methods/prompts.h"
 #include "framework/methods/stage_settings.h"
@@ -59,12 +60,7 @@ Settings Settings::read(const Options& options, const Concept& subject) {
 }
 
 std::vector<ParamGroup> ConcatStage::attach(Session& session, const Start& start, Draws& draws) {
-  if (session.text_towers() != 1) {
-    throw Error({.where = "catversion",
-                 .found = fmt::format("a base model with {} text encoders", session.text_towers()),
-                 .expected = "one: Stable Diffusion 1.x or 2.x"},
-                ErrorKind::usage);
-  }
+  require_one_encoder(session, "catversion", "nothing was published for SDXL");
   session_ = &session;
   const auto& encoder = session.text(0).config();
   form_ = {.length = settings_.prefix_length,

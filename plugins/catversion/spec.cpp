@@ -61,16 +61,9 @@ std::vector<OptionSpec> all_options() {
 }
 
 StageSpec concat_stage() {
-  StageSpec stage;
-  stage.name = kStage;
-  stage.reads = {
-      "caption",     "allow_empty_caption", "prefix_length",    "layers",  "prefix_logit_bias",   "resolution",
-      "center_crop", "interpolation",       "flip_probability", "repeats", kGradientCheckpointing};
-  for (const auto& name : stage_option_names(kStage)) stage.reads.push_back(name);
-  stage.reads.emplace_back(kBaseRateOption);
-  stage.steps.add = {kSteps};
-  declare_schedules(stage);
-  return stage;
+  auto reads = names_of(joined({prefix_options(), data_options()}));
+  reads.emplace_back(kBaseRateOption);
+  return trained_stage(kStage, std::move(reads), kSteps);
 }
 
 std::vector<PresetSpec> presets() {

@@ -1,8 +1,6 @@
 // Custom Diffusion (Kumari et al. 2023, arXiv:2212.04488) as diffusers' example trains it: keys and values of the
 // cross-attention, and a new token.
-#include <fmt/format.h>
-
-#include "framework/core/error.h"
+#include "framework/methods/artifact_checks.h"
 #include "framework/methods/learned_token.h"
 #include "framework/methods/plugin_main.h"
 #include "framework/methods/trainable.h"
@@ -18,17 +16,11 @@ class CustomDiffusion final : public Method {
  public:
   [[nodiscard]] std::unique_ptr<Stage> stage(std::string_view name, const Options& options, const Concept& subject,
                                              const PromptLists& lists) const override {
-    if (name == kStage) return make_kv_stage(Settings::read(options, subject, lists));
-    throw Error({.where = "custom_diffusion", .found = fmt::format("stage {}", name), .expected = kStage});
+    return name == kStage ? make_kv_stage(Settings::read(options, subject, lists)) : nullptr;
   }
 
   void apply(Session& session, const TrainedArtifact& artifact, double weight) const override {
-    if (weight != 1.0) {
-      throw Error({.where = "custom_diffusion",
-                   .found = fmt::format("weight {}", weight),
-                   .expected = "1: the artifact is the tuned weights themselves, not a change of them"},
-                  ErrorKind::usage);
-    }
+    require_full_weight(weight, "custom_diffusion");
     for (const auto& token : placeholders_of(artifact.tensors)) {
       apply_token(session, artifact.tensors, token, "custom_diffusion");
     }

@@ -6,6 +6,7 @@
 #include "framework/files/torch_writer.h"
 #include "framework/formats/embedding_file.h"
 #include "framework/methods/learned_token.h"
+#include "framework/methods/token_files.h"
 #include "framework/tensor/tensor_io.h"
 
 namespace atelier::custom_diffusion {
@@ -56,31 +57,20 @@ TensorSet weights_file(const TrainedArtifact& artifact, const ModuleNames& targe
   return file;
 }
 
-Tensor row_of(const TrainedArtifact& artifact, const std::string& encoder, const std::string& token) {
-  return artifact.tensors.at(token_parameter(encoder, token));
+/// As the program writes it: of one encoder the vector itself, [D].
+TensorSet modifier(const TrainedArtifact& artifact, const std::string& token) {
+  if (artifact.tensors.contains(token_parameter("text_encoder_2", token))) return token_set(artifact.tensors, token);
+  return learned_embeds(token, view_of(artifact.tensors.at(token_parameter("text_encoder", token))));
 }
 
-bool has_second(const TrainedArtifact& artifact, const std::string& token) {
-  return artifact.tensors.contains(token_parameter("text_encoder_2", token));
-}
-
-TensorSet token_file(const TrainedArtifact& artifact, const std::string& token) {
-  const Tensor first = row_of(artifact, "text_encoder", token);
-  if (!has_second(artifact, token)) return learned_embeds(token, view_of(first));
-  return two_tower_embeds(view_of(first.unsqueeze(0)), view_of(row_of(artifact, "text_encoder_2", token).unsqueeze(0)));
-}
-
-/// The placeholder where it can be the name of a file.
-std::string stem_of(const std::string& token) {
-  return token.find('/') == std::string::npos && !token.starts_with('.') ? token : "modifier_token";
-}
+std::string stem_of(const std::string& token) { return token_stem(token, "modifier_token"); }
 
 }  // namespace
 
 std::map<std::string, TensorSet> diffusers_files(const TrainedArtifact& artifact, const ModuleNames& target) {
   std::map<std::string, TensorSet> files{{std::string(kWeights) + ".safetensors", weights_file(artifact, target)}};
   for (const auto& token : placeholders_of(artifact.tensors)) {
-    files.emplace(stem_of(token) + ".safetensors", token_file(artifact, token));
+    files.emplace(stem_of(token) + ".safetensors", modifier(artifact, token));
   }
   return files;
 }
@@ -93,7 +83,7 @@ std::map<std::string, std::string> torch_files(const TrainedArtifact& artifact, 
       {std::string(kWeights) + ".bin", torch_file(weights, std::string(kWeights))}};
   for (const auto& token : placeholders_of(artifact.tensors)) {
     TorchValue::Dictionary rows;
-    for (const auto& [name, view] : token_file(artifact, token).tensors) rows.emplace_back(name, view);
+    for (const auto& [name, view] : modifier(artifact, token).tensors) rows.emplace_back(name, view);
     files.emplace(stem_of(token) + ".bin", torch_file(rows, stem_of(token)));
   }
   return files;

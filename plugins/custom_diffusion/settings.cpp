@@ -12,11 +12,6 @@ std::string phrase_of(const std::string& placeholder, const Concept& subject) {
   return subject.class_word.empty() ? placeholder : placeholder + " " + subject.class_word;
 }
 
-std::string initializer_of(const Options& options, const Concept& subject) {
-  const auto own = subject.initializer.empty() ? subject.class_word : subject.initializer;
-  return options.optional_text("initializer_token").value_or(own);
-}
-
 std::vector<std::string> list_of(const PromptLists& lists, const char* id) {
   const auto found = lists.find(id);
   if (found != lists.end() && !found->second.empty()) return found->second;
@@ -50,7 +45,7 @@ double learning_rate_of(const Options& options) {
 Settings Settings::read(const Options& options, const Concept& subject, const PromptLists& lists) {
   Settings settings;
   settings.placeholder = options.text("placeholder_token");
-  settings.initializer = initializer_of(options, subject);
+  settings.initializer = read_initializer(options, subject);
   settings.instance_prompt = with_phrase(options.text("instance_prompt"), phrase_of(settings.placeholder, subject));
   settings.far_captions = list_of(lists, kFarCaptions);
   settings.near_captions = list_of(lists, kNearCaptions);

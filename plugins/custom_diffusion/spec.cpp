@@ -74,15 +74,12 @@ std::vector<OptionSpec> all_options() {
 }
 
 StageSpec stage() {
-  StageSpec stage;
-  stage.name = kStage;
-  stage.reads = {
-      "placeholder_token",       "initializer_token", "instance_prompt", "freeze_model", "detach_start_token",
-      "with_prior_preservation", "resolution",        "hflip",           "augment",      kGradientCheckpointing};
-  for (const auto& name : stage_option_names(kStage)) stage.reads.push_back(name);
-  stage.reads_when = {{.when = with_prior(), .options = {"class_prompt", "prior_loss_weight", "center_crop"}}};
-  stage.steps.add = {kSteps};
-  declare_schedules(stage);
+  auto stage =
+      trained_stage(kStage,
+                    {"placeholder_token", "initializer_token", "instance_prompt", "freeze_model", "detach_start_token",
+                     "with_prior_preservation", "resolution", "hflip", "augment", kGradientCheckpointing},
+                    kSteps);
+  stage.reads_when.push_back({.when = with_prior(), .options = {"class_prompt", "prior_loss_weight", "center_crop"}});
   stage.lists = {kFarCaptions, kNearCaptions};
   stage.class_images_when = {with_prior()};
   return stage;

@@ -25,9 +25,7 @@ class Dco final : public Method {
  public:
   std::unique_ptr<Stage> stage(std::string_view name, const Options& options, const Concept& subject,
                                const PromptLists&) const override {
-    if (name != kSubjectStage && name != kStyleStage) {
-      throw Error({.where = "dco", .found = "stage " + std::string(name), .expected = "subject or style"});
-    }
+    if (name != kSubjectStage && name != kStyleStage) return nullptr;
     return make_stage(Settings::read(std::string(name), options, subject));
   }
 

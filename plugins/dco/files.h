@@ -15,8 +15,9 @@ namespace atelier::dco {
 /// published program does not know, the latter is diffusers' {token: [1, D]}.
 [[nodiscard]] std::map<std::string, TensorSet> published_files(const TrainedArtifact& artifact);
 
-/// The way back: a folder with both files for SDXL. Its token is named by --placeholder. Nothing for other files.
-/// Throws Error (usage) without a name for the token.
+/// The way back: a folder with both files for SDXL. Its tokens are named by --placeholder: "<dog>", or one name for
+/// each row with + between them, in the order of the program's `inserting_tokens`; with one name all rows are vectors
+/// of that token. Nothing for other files. Throws Error (usage) without a name, and for another number of names.
 [[nodiscard]] std::optional<TrainedArtifact> read_published(const ForeignArtifact& artifact);
 
 }  // namespace atelier::dco

@@ -18,14 +18,9 @@ DataSpec data_spec(const Options& options) {
 /// The value, or what stands for an absent one and for 0.
 double or_else(std::optional<double> value, double fallback) { return value.value_or(0.0) == 0.0 ? fallback : *value; }
 
-std::string initializer_of(const Options& options, const Concept& subject) {
-  if (const auto chosen = options.optional_text("initializer_token")) return *chosen;
-  return subject.initializer.empty() ? subject.class_word : subject.initializer;
-}
-
 TokenSettings token_settings(const Options& options, const Concept& subject, const Settings& settings) {
   return {.placeholder = options.text("placeholder_token"),
-          .initializer = initializer_of(options, subject),
+          .initializer = read_initializer(options, subject),
           .own_norm = options.text("random_norm") == "own",
           .update = options.text("ti_update"),
           .learning_rate = or_else(options.real("text_encoder_lr"), settings.learning_rate),

@@ -88,18 +88,13 @@ std::vector<OptionSpec> all_options() {
 }
 
 StageSpec stage(const std::string& name) {
-  StageSpec stage;
-  stage.name = name;
-  stage.reads = {"rank",       "dcoloss_beta", "sigmoid_reduction",   "snr_gamma", "offset_noise", "instance_prompt",
-                 "resolution", "center_crop",  kGradientCheckpointing};
-  std::vector<std::string> more = stage_option_names(name);
+  auto reads = names_of(joined({loss_options(), data_options()}));
+  reads.emplace_back("rank");
   if (name == kSubjectStage) {
-    for (const auto& option : token_options()) more.push_back(option.name);
+    for (auto& option : names_of(token_options())) reads.push_back(std::move(option));
   }
-  stage.reads.insert(stage.reads.end(), more.begin(), more.end());
+  auto stage = trained_stage(name, std::move(reads), kSteps);
   stage.runs_when = {{.option = "recipe", .value = name}};
-  stage.steps = {.add = {kSteps}, .subtract = {}};
-  declare_schedules(stage);
   return stage;
 }
 

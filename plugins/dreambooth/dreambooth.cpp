@@ -1,7 +1,5 @@
 // DreamBooth (Ruiz et al. 2023, arXiv:2208.12242) as diffusers' example trains it: the whole UNet learns.
-#include <fmt/format.h>
-
-#include "framework/core/error.h"
+#include "framework/methods/artifact_checks.h"
 #include "framework/methods/plugin_main.h"
 #include "framework/methods/trainable.h"
 #include "plugins/dreambooth/finetune_stage.h"
@@ -15,17 +13,11 @@ class DreamBooth final : public Method {
  public:
   [[nodiscard]] std::unique_ptr<Stage> stage(std::string_view name, const Options& options, const Concept& subject,
                                              const PromptLists&) const override {
-    if (name == kStage) return make_finetune_stage(Settings::read(options, subject));
-    throw Error({.where = "dreambooth", .found = fmt::format("stage {}", name), .expected = kStage});
+    return name == kStage ? make_finetune_stage(Settings::read(options, subject)) : nullptr;
   }
 
   void apply(Session& session, const TrainedArtifact& artifact, double weight) const override {
-    if (weight != 1.0) {
-      throw Error({.where = "dreambooth",
-                   .found = fmt::format("weight {}", weight),
-                   .expected = "1: the artifact is the tuned weights themselves, not a change of them"},
-                  ErrorKind::usage);
-    }
+    require_full_weight(weight, "dreambooth");
     require_unet(artifact);
     restore(session, artifact.tensors, "unet.*");
     restore(session, artifact.tensors, "text_encoder.*");

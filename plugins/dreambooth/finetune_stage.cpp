@@ -1,6 +1,6 @@
 #include "plugins/dreambooth/finetune_stage.h"
 
-#include "framework/core/error.h"
+#include "framework/methods/artifact_checks.h"
 #include "framework/methods/diffusion_loss.h"
 #include "framework/methods/prompts.h"
 #include "framework/methods/stage_settings.h"
@@ -60,13 +60,7 @@ ParamGroup FinetuneStage::group(const std::string& component, const Start& start
 }
 
 std::vector<ParamGroup> FinetuneStage::attach(Session& session, const Start& start, Draws&) {
-  if (session.text_towers() != 1) {
-    throw Error({.where = "dreambooth",
-                 .found = "a base model with two text encoders (SDXL)",
-                 .expected = "one of the Stable Diffusion 1 or 2 family, as the published script trains",
-                 .advice = "SDXL's weights are tuned by low-rank updates: another method"},
-                ErrorKind::usage);
-  }
+  require_one_encoder(session, "dreambooth", "SDXL's weights are tuned by low-rank updates: another method");
   session_ = &session;
   if (settings_.snr_gamma) snr_weights_ = min_snr_weights(session, *settings_.snr_gamma);
   std::vector<ParamGroup> groups{group("unet", start)};

@@ -56,15 +56,11 @@ std::vector<OptionSpec> all_options() {
 SamplerSpec sampler() { return {.scheduler = "pndm", .steps = 50, .guidance = 7.5, .settings = Json::object()}; }
 
 StageSpec stage() {
-  StageSpec stage;
-  stage.name = kStage;
-  stage.reads = {"placeholder_token",   "instance_prompt", "train_text_encoder", "with_prior_preservation",
-                 "offset_noise",        "snr_gamma",       "resolution",         "center_crop",
-                 kGradientCheckpointing};
-  for (const auto& name : stage_option_names(kStage)) stage.reads.push_back(name);
-  stage.reads_when = {{.when = with_prior(), .options = {"class_prompt", "prior_loss_weight"}}};
-  stage.steps.add = {kSteps};
-  declare_schedules(stage);
+  auto stage = trained_stage(kStage,
+                             {"placeholder_token", "instance_prompt", "train_text_encoder", "with_prior_preservation",
+                              "offset_noise", "snr_gamma", "resolution", "center_crop", kGradientCheckpointing},
+                             kSteps);
+  stage.reads_when.push_back({.when = with_prior(), .options = {"class_prompt", "prior_loss_weight"}});
   stage.class_images_when = {with_prior()};
   stage.class_images_sampler = sampler();
   return stage;

@@ -1,8 +1,5 @@
 // DreamBooth (Ruiz et al. 2023, arXiv:2208.12242) with LoRA, as diffusers' examples for Stable Diffusion and SDXL
 // train.
-#include <fmt/format.h>
-
-#include "framework/core/error.h"
 #include "framework/methods/learned_token.h"
 #include "framework/methods/low_rank.h"
 #include "framework/methods/plugin_main.h"
@@ -17,8 +14,7 @@ class DreamBoothLoRA final : public Method {
  public:
   [[nodiscard]] std::unique_ptr<Stage> stage(std::string_view name, const Options& options, const Concept& subject,
                                              const PromptLists&) const override {
-    if (name == kStage) return make_lora_stage(Settings::read(options, subject));
-    throw Error({.where = "dreambooth_lora", .found = fmt::format("stage {}", name), .expected = kStage});
+    return name == kStage ? make_lora_stage(Settings::read(options, subject)) : nullptr;
   }
 
   void apply(Session& session, const TrainedArtifact& artifact, double weight) const override {

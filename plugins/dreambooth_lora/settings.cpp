@@ -53,9 +53,8 @@ AdapterSettings text_of(const Options& options) {
 
 std::optional<TokenSettings> token_of(const Options& options, const Concept& subject) {
   if (!options.flag("learn_token")) return std::nullopt;
-  const auto own = subject.initializer.empty() ? subject.class_word : subject.initializer;
   return TokenSettings{.placeholder = options.text("placeholder_token"),
-                       .initializer = options.optional_text("initializer_token").value_or(own),
+                       .initializer = read_initializer(options, subject),
                        .learning_rate = options.real("lora.token_lr"),
                        .weight_decay = read_weight_decay(options, kStage)};
 }

@@ -98,31 +98,18 @@ std::vector<OptionSpec> all_options() {
 }
 
 StageSpec stage() {
-  StageSpec stage;
-  stage.name = kStage;
-  stage.reads = {"placeholder_token",
-                 "instance_prompt",
-                 "learn_token",
-                 "rank",
-                 "lora_alpha",
-                 "target_modules",
-                 "train_text_encoder",
-                 "snr_gamma",
-                 "resolution",
-                 "center_crop",
-                 "random_flip",
-                 "with_prior_preservation",
-                 "repeats",
-                 "image_interpolation_mode",
-                 kGradientCheckpointing};
-  for (const auto& name : stage_option_names(kStage)) stage.reads.push_back(name);
-  stage.reads_when = {
+  auto stage =
+      trained_stage(kStage,
+                    {"placeholder_token", "instance_prompt", "learn_token", "rank", "lora_alpha", "target_modules",
+                     "train_text_encoder", "snr_gamma", "resolution", "center_crop", "random_flip",
+                     "with_prior_preservation", "repeats", "image_interpolation_mode", kGradientCheckpointing},
+                    kSteps);
+  const std::vector<ConditionalReads> more{
       {.when = with_prior(), .options = {"class_prompt", "prior_loss_weight"}},
       {.when = with_text(),
        .options = {"text_target_modules", "lora.text_encoder_lr", "lora.adam_weight_decay_text_encoder"}},
       {.when = with_token(), .options = {"initializer_token", "lora.token_lr"}}};
-  stage.steps.add = {kSteps};
-  declare_schedules(stage);
+  stage.reads_when.insert(stage.reads_when.end(), more.begin(), more.end());
   stage.class_images_when = {with_prior()};
   return stage;
 }

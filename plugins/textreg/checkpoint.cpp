@@ -5,37 +5,15 @@
 #include <map>
 
 #include "framework/core/error.h"
-#include "framework/formats/artifact_file.h"
 #include "framework/methods/learned_token.h"
+#include "framework/methods/low_rank.h"
 #include "framework/tensor/placement.h"
 #include "framework/tensor/tensor_io.h"
 
 namespace atelier::textreg {
 namespace {
 
-constexpr std::string_view kDown = ".lora_A.weight";
-constexpr std::string_view kUp = ".lora_B.weight";
-
 TensorView view_of(const Tensor& tensor) { return to_view(tensor.detach().to(at::kFloat)); }
-
-std::vector<LoraEntry> updates_of(const TrainedArtifact& artifact) {
-  std::vector<LoraEntry> entries;
-  for (const auto& [name, down] : artifact.tensors) {
-    if (!name.ends_with(kDown)) continue;
-    const auto layer = name.substr(0, name.size() - kDown.size());
-    const auto up = artifact.tensors.find(layer + std::string(kUp));
-    if (up == artifact.tensors.end()) {
-      throw Error({.where = name, .found = "no " + layer + std::string(kUp), .expected = "both halves of an update"});
-    }
-    const auto rank = down.size(0);
-    entries.push_back({.module = layer,
-                       .down = view_of(down),
-                       .up = view_of(up->second),
-                       .alpha = static_cast<double>(rank),
-                       .rank = rank});
-  }
-  return entries;
-}
 
 TensorView zeros(std::vector<std::int64_t> shape) {
   std::size_t count = 1;
@@ -73,7 +51,7 @@ void require_one_encoder(const ModuleNames& target) {
 
 TensorSet lora_weight(const TrainedArtifact& artifact, const ModuleNames& target) {
   require_one_encoder(target);
-  auto entries = updates_of(artifact);
+  auto entries = low_rank_entries(artifact.tensors);
   if (!entries.empty() && !has_text(entries)) add_untrained_text(entries, target);
   std::map<std::string, TensorView> tokens;
   for (const auto& placeholder : placeholders_of(artifact.tensors)) {
@@ -81,23 +59,6 @@ TensorSet lora_weight(const TrainedArtifact& artifact, const ModuleNames& target
   }
   return cloneofsimo_lora(entries, target, {{"unet", {"BasicTransformerBlock"}}, {"text_encoder", {"CLIPAttention"}}},
                           tokens);
-}
-
-TrainedArtifact read_lora_weight(const std::string& path, const ModuleNames& target) {
-  const Artifact file = read_artifact(path, target);
-  TrainedArtifact artifact;
-  const auto entries = file.lora ? file.lora->entries : std::vector<LoraEntry>{};
-  for (const LoraEntry& entry : entries) {
-    const double scale = entry.alpha / static_cast<double>(entry.rank);
-    artifact.tensors[entry.module + std::string(kDown)] = to_tensor(entry.down).to(at::kFloat).flatten(1);
-    artifact.tensors[entry.module + std::string(kUp)] = to_tensor(entry.up).to(at::kFloat).flatten(1) * scale;
-  }
-  for (const EmbeddingFile& embedding : file.embeddings) {
-    for (const auto& [encoder, view] : embedding.towers) {
-      artifact.tensors[token_parameter(encoder, embedding.token)] = to_tensor(view).to(at::kFloat).reshape(-1);
-    }
-  }
-  return artifact;
 }
 
 }  // namespace atelier::textreg

@@ -14,7 +14,4 @@ namespace atelier::textreg {
 /// Throws Error where the artifact does not fit the target, or where its text encoder is not one.
 [[nodiscard]] TensorSet lora_weight(const TrainedArtifact& artifact, const ModuleNames& target);
 
-/// The artifact in such a file (or in any of the files that read_artifact() knows), for Method::apply.
-[[nodiscard]] TrainedArtifact read_lora_weight(const std::string& path, const ModuleNames& target);
-
 }  // namespace atelier::textreg

@@ -50,14 +50,7 @@ std::vector<OptionSpec> options() {
 }
 
 StageSpec stage() {
-  StageSpec stage;
-  stage.name = kStage;
-  stage.reads = {"placeholder_token", "initializer_token",   "num_vectors", "learnable_property",
-                 "templates",         "resolution",          "center_crop", "flip_probability",
-                 "repeats",           kGradientCheckpointing};
-  for (const auto& name : stage_option_names(kStage)) stage.reads.push_back(name);
-  stage.steps.add = {kSteps};
-  declare_schedules(stage);
+  auto stage = trained_stage(kStage, names_of(joined({token_options(), data_options()})), kSteps);
   for (const char* templates : {"diffusers", "paper"}) {
     for (const char* property : {"object", "style"}) stage.lists.push_back(template_list(templates, property));
   }
@@ -79,6 +72,14 @@ MethodSpec make_spec() {
   spec.options = options();
   spec.presets = {
       {.name = "diffusers", .help = "what the command in diffusers' README does", .options = Json::object()},
+      {.name = "script",
+       .help = "the defaults of the program's arguments: 5000 steps in batches of 16 at 1e-4",
+       .options = {{"embedding.learning_rate", 1e-4},
+                   {"embedding.train_batch_size", 16},
+                   {"embedding.max_train_steps", 5000}}},
+      {.name = "sdxl",
+       .help = "the command in diffusers' README for SDXL, at its scaled rate",
+       .options = {{"resolution", 768}, {"embedding.max_train_steps", 500}}},
       {.name = "paper",
        .help = "the paper's rate, batch and steps (for its own latent diffusion model), and its templates",
        .options = {{"templates", "paper"},

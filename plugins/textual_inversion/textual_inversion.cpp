@@ -1,13 +1,12 @@
 // Textual Inversion (Gal et al. 2022, arXiv:2208.01618) as diffusers' example trains it: the vectors of one new token.
-#include <fmt/format.h>
-
 #include "framework/core/error.h"
+#include "framework/methods/artifact_checks.h"
 #include "framework/methods/diffusion_loss.h"
 #include "framework/methods/learned_token.h"
 #include "framework/methods/plugin_main.h"
 #include "framework/methods/prompts.h"
 #include "framework/methods/stage_settings.h"
-#include "plugins/textual_inversion/embeds_file.h"
+#include "framework/methods/token_files.h"
 #include "plugins/textual_inversion/spec.h"
 
 namespace atelier::textual_inversion {
@@ -22,11 +21,6 @@ struct Settings {
   TrainSpec train;
   double learning_rate = 0.0, weight_decay = 0.0;
 };
-
-std::string initializer_of(const Options& options, const Concept& subject) {
-  if (const auto chosen = options.optional_text("initializer_token")) return *chosen;
-  return subject.initializer.empty() ? subject.class_word : subject.initializer;
-}
 
 std::vector<std::string> templates_of(const Options& options, const PromptLists& lists) {
   const auto id = template_list(options.text("templates"), options.text("learnable_property"));
@@ -50,7 +44,7 @@ DataSpec data_of(const Options& options) {
 
 Settings read_settings(const Options& options, const Concept& subject, const PromptLists& lists) {
   return {.placeholder = options.text("placeholder_token"),
-          .initializer = initializer_of(options, subject),
+          .initializer = read_initializer(options, subject),
           .vectors = options.integer("num_vectors"),
           .templates = templates_of(options, lists),
           .data = data_of(options),
@@ -82,9 +76,7 @@ class EmbeddingStage final : public Stage {
 
   void describe(const Photo&, Sample& sample, Draws& draws) override {
     const auto number = draws.below("template", static_cast<std::int64_t>(settings_.templates.size()));
-    sample.caption = settings_.templates[static_cast<std::size_t>(number)];
-    if (const auto place = sample.caption.find("{}"); place != std::string::npos)
-      sample.caption.replace(place, 2, settings_.placeholder);
+    sample.caption = with_phrase(settings_.templates[static_cast<std::size_t>(number)], settings_.placeholder);
   }
 
   [[nodiscard]] StepTensors per_step(const std::vector<Sample>& samples, Draws&) override {
@@ -115,29 +107,18 @@ class TextualInversion final : public Method {
  public:
   [[nodiscard]] std::unique_ptr<Stage> stage(std::string_view name, const Options& options, const Concept& subject,
                                              const PromptLists& lists) const override {
-    if (name == kStage) return std::make_unique<EmbeddingStage>(read_settings(options, subject, lists));
-    throw Error({.where = "textual_inversion", .found = fmt::format("stage {}", name), .expected = kStage});
+    return name == kStage ? std::make_unique<EmbeddingStage>(read_settings(options, subject, lists)) : nullptr;
   }
 
   void apply(Session& session, const TrainedArtifact& artifact, double weight) const override {
-    if (weight != 1.0) {
-      throw Error({.where = "textual_inversion",
-                   .found = fmt::format("weight {}", weight),
-                   .expected = "1: a token is a row, not a change of weights"},
-                  ErrorKind::usage);
-    }
-    const auto tokens = placeholders_of(artifact.tensors);
-    if (tokens.empty()) {
-      throw Error({.where = "textual_inversion",
-                   .found = "an artifact without a learned token",
-                   .expected = "tensors named " + token_parameter("text_encoder", "<placeholder>")});
-    }
-    for (const auto& token : tokens) apply_token(session, artifact.tensors, token, "textual_inversion");
+    require_full_weight(weight, "textual_inversion", "a token is a row, not a change of weights");
+    for (const auto& token : require_tokens(artifact, "textual_inversion"))
+      apply_token(session, artifact.tensors, token, "textual_inversion");
   }
 
   [[nodiscard]] std::map<std::string, TensorSet> files(const TrainedArtifact& artifact,
                                                        const ModuleNames&) const override {
-    return embeds_file(artifact);
+    return {token_file(artifact.tensors, require_tokens(artifact, "textual_inversion").front())};
   }
 };
 

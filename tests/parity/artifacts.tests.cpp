@@ -5,6 +5,7 @@
 #include "framework/files/safetensors_writer.h"
 #include "framework/formats/lora_values.h"
 #include "tests/parity/comparison.h"
+#include "tests/parity/drawn.h"
 #include "tests/parity/probe.h"
 #include "tests/support/temporary_folder.h"
 
@@ -14,35 +15,12 @@ namespace fs = std::filesystem;
 
 const fs::path kFolder = fs::path(ATELIER_SOURCE_DIR) / "tests/parity/artifacts";
 
-std::vector<std::string> command(const TemporaryFolder& out) {
-  const std::string side = std::to_string(8 * 8);  // 8 latents of 8 pixels
-  return {"sample",
-          "--model",
-          (models_folder() / "sd21").string(),
-          "--prompt",
-          "a {} photo",
-          "--steps",
-          "10",
-          "--guidance",
-          "3",
-          "--scheduler",
-          "ddim",
-          "--seed",
-          "5",
-          "--size",
-          side + "x" + side,
-          "--threads",
-          "1",
-          "--out",
-          (out / "pictures").string(),
-          "--latents-out",
-          (out / "latents.safetensors").string()};
-}
-
-double deviation_of(const TemporaryFolder& out, const char* expected = "expected_latents.safetensors") {
-  const auto ours = atelier::read_safetensors(out / "latents.safetensors").tensors;
-  const auto theirs = atelier::read_safetensors(kFolder / expected).tensors;
-  return deviation(values_of(ours.at("latents")), values_of(theirs.at("latents")));
+/// With the prompt and the files of most tests; `weight` is the LoRA's.
+Drawing with_both(const std::string& weight) {
+  return {.model = models_folder() / "sd21",
+          .prompt = "a {} photo",
+          .artifacts = {kFolder / "learned_embeds.safetensors",
+                        (kFolder / "pytorch_lora_weights.safetensors").string() + weight}};
 }
 
 /// An artifact as DreamBooth's stage saves it: all weights of both components, by the rule of make_tuned_reference.py.
@@ -72,48 +50,32 @@ TEST_CASE("Tuned weights of UNet and text encoder act as in the pipeline that ha
           "[parity][artifacts][dreambooth]") {
   const TemporaryFolder out;
   write_tuned(out / "artifact.safetensors");
-  auto arguments = command(out);
-  arguments[4] = "a photo of sks man";
-  arguments.insert(arguments.end(), {"--artifact", (out / "artifact.safetensors").string()});
-  const Outcome outcome = run_atelier(arguments);
-  INFO(outcome.err);
-  REQUIRE(outcome.status == 0);
-  CHECK(deviation_of(out, "expected_tuned_latents.safetensors") < 1e-4);
-  auto half = arguments;
-  half.back() += ":0.5";
-  const Outcome refused = run_atelier(half);
+  Drawing drawing{
+      .model = models_folder() / "sd21", .prompt = "a photo of sks man", .artifacts = {out / "artifact.safetensors"}};
+  CHECK(deviation(drawn_latents(drawing), tensor_in(kFolder / "expected_tuned_latents.safetensors")) < 1e-4);
+  drawing.artifacts.front() += ":0.5";
+  const Outcome refused = run_atelier(drawing_arguments(drawing, out.path()));
   CHECK(refused.status != 0);
   CHECK(refused.err.find("weight 0.5") != std::string::npos);
 }
 
 TEST_CASE("A LoRA with weight and a learned token act as in diffusers", "[parity][artifacts]") {
   const TemporaryFolder out;
-  auto arguments = command(out);
-  arguments.insert(arguments.end(), {"--artifact", (kFolder / "learned_embeds.safetensors").string(), "--artifact",
-                                     (kFolder / "pytorch_lora_weights.safetensors").string() + ":0.7"});
-  const Outcome outcome = run_atelier(arguments);
-  INFO(outcome.err);
-  REQUIRE(outcome.status == 0);
-  CHECK(deviation_of(out) < 1e-4);
+  run_well(drawing_arguments(with_both(":0.7"), out.path()));
+  CHECK(deviation(tensor_in(out / "latents.safetensors"), tensor_in(kFolder / "expected_latents.safetensors")) < 1e-4);
   CHECK(fs::exists(out / "pictures/000_a_cat_toy_photo/000.png"));
 }
 
 TEST_CASE("Another weight of the LoRA gives another picture", "[parity][artifacts]") {
-  const TemporaryFolder out;
-  auto arguments = command(out);
-  arguments.insert(arguments.end(), {"--artifact", (kFolder / "learned_embeds.safetensors").string(), "--artifact",
-                                     (kFolder / "pytorch_lora_weights.safetensors").string() + ":0.6"});
-  REQUIRE(run_atelier(arguments).status == 0);
-  CHECK(deviation_of(out) > 1e-3);
+  CHECK(deviation(drawn_latents(with_both(":0.6")), tensor_in(kFolder / "expected_latents.safetensors")) > 1e-3);
 }
 
 TEST_CASE("A LoRA of another base model is refused by name", "[parity][artifacts]") {
   const TemporaryFolder out;
-  auto arguments = command(out);
-  arguments[2] = (models_folder() / "sd15").string();
-  arguments[4] = "a photo";
-  arguments.insert(arguments.end(), {"--artifact", (kFolder / "pytorch_lora_weights.safetensors").string()});
-  const Outcome outcome = run_atelier(arguments);
+  const Outcome outcome = run_atelier(drawing_arguments({.model = models_folder() / "sd15",
+                                                         .prompt = "a photo",
+                                                         .artifacts = {kFolder / "pytorch_lora_weights.safetensors"}},
+                                                        out.path()));
   CHECK(outcome.status == 1);
   CHECK(outcome.err.find("pytorch_lora_weights.safetensors") != std::string::npos);
   CHECK_FALSE(fs::exists(out / "pictures"));

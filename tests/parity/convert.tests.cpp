@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "framework/core/json.h"
-#include "framework/files/safetensors.h"
 #include "tests/parity/comparison.h"
+#include "tests/parity/drawn.h"
 #include "tests/parity/probe.h"
 #include "tests/support/temporary_folder.h"
 
@@ -27,37 +27,11 @@ void convert_file(const fs::path& in, const std::string& to, const fs::path& out
 }
 
 /// Final latents with these files, against those that diffusers computed from the originals.
-double deviation_with(const fs::path& lora, const fs::path& token, const TemporaryFolder& out) {
-  const Outcome outcome = run_atelier({"sample",
-                                       "--model",
-                                       (models_folder() / "sd21").string(),
-                                       "--prompt",
-                                       "a <cat-toy> photo",
-                                       "--steps",
-                                       "10",
-                                       "--guidance",
-                                       "3",
-                                       "--scheduler",
-                                       "ddim",
-                                       "--seed",
-                                       "5",
-                                       "--size",
-                                       "64x64",
-                                       "--threads",
-                                       "1",
-                                       "--out",
-                                       (out / "pictures").string(),
-                                       "--latents-out",
-                                       (out / "l.safetensors").string(),
-                                       "--artifact",
-                                       token.string(),
-                                       "--artifact",
-                                       lora.string() + ":0.7"});
-  INFO(outcome.err);
-  REQUIRE(outcome.status == 0);
-  const auto ours = atelier::read_safetensors(out / "l.safetensors").tensors;
-  const auto theirs = atelier::read_safetensors(kArtifacts / "expected_latents.safetensors").tensors;
-  return deviation(values_of(ours.at("latents")), values_of(theirs.at("latents")));
+double deviation_with(const fs::path& lora, const fs::path& token) {
+  const auto ours = drawn_latents({.model = models_folder() / "sd21",
+                                   .prompt = "a <cat-toy> photo",
+                                   .artifacts = {token.string(), lora.string() + ":0.7"}});
+  return deviation(ours, tensor_in(kArtifacts / "expected_latents.safetensors"));
 }
 
 }  // namespace
@@ -71,7 +45,7 @@ TEST_CASE("A LoRA and a token converted to other dialects give diffusers' latent
   const TemporaryFolder out;
   convert_file(kArtifacts / "pytorch_lora_weights.safetensors", lora, out / "lora.safetensors", lora == "kohya");
   convert_file(kArtifacts / "learned_embeds.safetensors", token, out / file, false);
-  CHECK(deviation_with(out / "lora.safetensors", out / file, out) < 1e-4);
+  CHECK(deviation_with(out / "lora.safetensors", out / file) < 1e-4);
 }
 
 namespace {
@@ -79,35 +53,9 @@ namespace {
 const fs::path kMerge = kArtifacts / "merge";
 
 /// Final latents of a walk with this model and these artifacts, against diffusers' with both adapters.
-double merged_deviation(const fs::path& model, const std::vector<std::string>& artifacts, const TemporaryFolder& out) {
-  std::vector<std::string> arguments = {"sample",
-                                        "--model",
-                                        model.string(),
-                                        "--prompt",
-                                        "a photo",
-                                        "--steps",
-                                        "10",
-                                        "--guidance",
-                                        "3",
-                                        "--scheduler",
-                                        "ddim",
-                                        "--seed",
-                                        "5",
-                                        "--size",
-                                        "64x64",
-                                        "--threads",
-                                        "1",
-                                        "--out",
-                                        (out / "pictures").string(),
-                                        "--latents-out",
-                                        (out / "l.safetensors").string()};
-  for (const auto& artifact : artifacts) arguments.insert(arguments.end(), {"--artifact", artifact});
-  const Outcome outcome = run_atelier(arguments);
-  INFO(outcome.err);
-  REQUIRE(outcome.status == 0);
-  const auto ours = atelier::read_safetensors(out / "l.safetensors").tensors;
-  const auto theirs = atelier::read_safetensors(kMerge / "expected_latents.safetensors").tensors;
-  return deviation(values_of(ours.at("latents")), values_of(theirs.at("latents")));
+double merged_deviation(const fs::path& model, const std::vector<std::string>& artifacts) {
+  const auto ours = drawn_latents({.model = model, .prompt = "a photo", .artifacts = artifacts});
+  return deviation(ours, tensor_in(kMerge / "expected_latents.safetensors"));
 }
 
 }  // namespace
@@ -120,14 +68,12 @@ TEST_CASE("A merged LoRA, a model with the sum and two adapters give the latents
   const auto merge = [&](const std::vector<std::string>& more) {
     std::vector<std::string> arguments = {"merge", style + ":-0.5", subject + ":0.8"};  // the order does not matter
     arguments.insert(arguments.end(), more.begin(), more.end());
-    const Outcome outcome = run_atelier(arguments);
-    INFO(outcome.err);
-    REQUIRE(outcome.status == 0);
+    run_well(arguments);
   };
-  CHECK(merged_deviation(model, {subject + ":0.8", style + ":-0.5"}, out) < 1e-4);
+  CHECK(merged_deviation(model, {subject + ":0.8", style + ":-0.5"}) < 1e-4);
   merge({"--out", (out / "both.safetensors").string()});
-  CHECK(merged_deviation(model, {(out / "both.safetensors").string()}, out) < 1e-4);
-  CHECK(merged_deviation(model, {(out / "both.safetensors").string() + ":0.9"}, out) > 1e-3);
+  CHECK(merged_deviation(model, {(out / "both.safetensors").string()}) < 1e-4);
+  CHECK(merged_deviation(model, {(out / "both.safetensors").string() + ":0.9"}) > 1e-3);
   merge({"--as", "sum", "--dtype", "float32", "--model", model.string(), "--out", (out / "model").string()});
-  CHECK(merged_deviation(out / "model", {}, out) < 1e-4);
+  CHECK(merged_deviation(out / "model", {}) < 1e-4);
 }

@@ -1,8 +1,8 @@
 // DCO's files and reward guidance as diffusers has them (make_dco_references.py): three calls of the UNet there.
 #include <catch2/catch.hpp>
 
-#include "framework/files/safetensors.h"
 #include "tests/parity/comparison.h"
+#include "tests/parity/drawn.h"
 #include "tests/parity/probe.h"
 #include "tests/support/temporary_folder.h"
 
@@ -13,31 +13,14 @@ namespace fs = std::filesystem;
 const fs::path kDco = fs::path(ATELIER_SOURCE_DIR) / "tests/parity/dco";
 
 std::vector<std::string> dco_command(const fs::path& out, const std::vector<std::string>& more) {
-  std::vector<std::string> command{"sample",
-                                   "--model",
-                                   models_folder() / "sdxl",
-                                   "--placeholder",
-                                   "<x>",
-                                   "--prompt",
-                                   "a {} on the moon, 1999",
-                                   "--scheduler",
-                                   "euler",
-                                   "--steps",
-                                   "10",
-                                   "--guidance",
-                                   "7.5",
-                                   "--seed",
-                                   "5",
-                                   "--size",
-                                   "64x64",
-                                   "--threads",
-                                   "1",
-                                   "--out",
-                                   out,
-                                   "--latents-out",
-                                   out.string() + ".safetensors"};
-  command.insert(command.end(), more.begin(), more.end());
-  return command;
+  std::vector<std::string> own{"--placeholder", "<x>"};
+  own.insert(own.end(), more.begin(), more.end());
+  return drawing_arguments({.model = models_folder() / "sdxl",
+                            .prompt = "a {} on the moon, 1999",
+                            .guidance = "7.5",
+                            .scheduler = "euler",
+                            .more = own},
+                           out);
 }
 
 std::vector<std::string> rewarded(const std::string& scale) {
@@ -59,15 +42,17 @@ TEST_CASE("The authors' files sample as in diffusers, and reward guidance at eve
     more.insert(more.end(), given.begin(), given.end());
   }
   std::vector<std::vector<std::string>> commands;
-  for (const auto& [name, more] : samples) commands.push_back(dco_command(folder / name, more));
+  for (const auto& [name, more] : samples) {
+    fs::create_directories(folder / name);
+    commands.push_back(dco_command(folder / name, more));
+  }
   const auto outcomes = run_atelier(commands);
-  const auto expected = atelier::read_safetensors(kDco / "expected_latents.safetensors").tensors;
   std::size_t i = 0;
   for (const auto& [name, more] : samples) {
     const auto& outcome = outcomes[i++];
     INFO(name << ": " << outcome.err);
     REQUIRE(outcome.status == 0);
-    const auto found = atelier::read_safetensors(folder / (name + ".safetensors")).tensors;
-    CHECK(deviation(values_of(found.at("latents")), values_of(expected.at(name))) < 1e-4);
+    const auto found = tensor_in(folder.path() / name / "latents.safetensors");
+    CHECK(deviation(found, tensor_in(kDco / "expected_latents.safetensors", name)) < 1e-4);
   }
 }

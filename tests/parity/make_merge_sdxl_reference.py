@@ -1,8 +1,9 @@
 """Two LoRAs that diffusers applies together (set_adapters) to the SDXL-like model: what a merged file has to give.
 
 Writes tests/parity/artifacts/merge_sdxl/: subject.safetensors and style.safetensors with PEFT's metadata, other ranks, alphas and
-layers, and the final latents of 10 Euler steps with guidance 5, weights 0.8 and -0.5, and seed 5 ("merged"), and with the subject
-alone ("subject"). With --load DIR: loads subject.safetensors in DIR, which `atelier convert` wrote, and compares the latents. Needs
+layers, attention.safetensors on every projection of every attention (what formats that number layers can hold), and the final latents
+of 10 Euler steps with guidance 5 and seed 5: of the first two with weights 0.8 and -0.5 ("merged"), of the subject alone at 0.8
+("subject"), of the third alone at 0.8 ("attention"). With --load DIR: loads subject.safetensors in DIR, which `atelier convert` wrote, and compares the latents. Needs
 torch, diffusers, transformers, peft, safetensors.
 """
 
@@ -20,6 +21,7 @@ FOLDER = HERE / "artifacts" / "merge_sdxl"
 CONFIGS = {
     "subject": LoraConfig(r=2, lora_alpha=3, target_modules=["to_q", "to_out.0"], rank_pattern={"attn2.to_q": 1}),
     "style": LoraConfig(r=1, lora_alpha=1, target_modules=["to_v", "to_out.0"]),
+    "attention": LoraConfig(r=1, lora_alpha=0.5, target_modules=["to_q", "to_k", "to_v", "to_out.0"]),
 }
 WEIGHTS = {"subject": 0.8, "style": -0.5}
 
@@ -62,5 +64,6 @@ if __name__ == "__main__":
         torch.manual_seed(12)
         for name, config in CONFIGS.items():
             make(name, config)
-        save_file({"merged": sample(FOLDER, WEIGHTS), "subject": sample(FOLDER, {"subject": 0.8})},
+        save_file({"merged": sample(FOLDER, WEIGHTS), "subject": sample(FOLDER, {"subject": 0.8}),
+                   "attention": sample(FOLDER, {"attention": 0.8})},
                   FOLDER / "expected_latents.safetensors", {"format": "pt"})

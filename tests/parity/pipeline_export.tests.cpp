@@ -9,6 +9,7 @@
 #include "framework/files/safetensors_writer.h"
 #include "framework/formats/lora_values.h"
 #include "tests/parity/comparison.h"
+#include "tests/parity/drawn.h"
 #include "tests/parity/probe.h"
 #include "tests/support/temporary_folder.h"
 
@@ -21,42 +22,15 @@ using Strings = std::vector<std::string>;
 const fs::path kOutput = fs::path(ATELIER_SOURCE_DIR) / "tests/parity/attndreambooth_output";
 const char* const kUnetFile = "diffusion_pytorch_model.safetensors";
 
-void succeed(const Strings& arguments) {
-  const Outcome outcome = run_atelier(arguments);
-  INFO(outcome.err);
-  REQUIRE(outcome.status == 0);
-}
-
 /// Latents of one picture by the published sampler.
-std::vector<double> sampled(const fs::path& model, const std::string& prompt, const Strings& more = {}) {
-  const TemporaryFolder out;
-  Strings arguments{"sample",
-                    "--model",
-                    model.string(),
-                    "--prompt",
-                    prompt,
-                    "--steps",
-                    "20",
-                    "--guidance",
-                    "7.5",
-                    "--scheduler",
-                    "dpmpp_2m",
-                    "--set",
-                    "final_sigmas_type=sigma_min",
-                    "timestep_spacing=linspace",
-                    "--seed",
-                    "5",
-                    "--size",
-                    "64x64",
-                    "--threads",
-                    "1",
-                    "--out",
-                    out / "pictures",
-                    "--latents-out",
-                    out / "latents.safetensors"};
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  succeed(arguments);
-  return values_of(atelier::read_safetensors(out / "latents.safetensors").tensors.at("latents"));
+std::vector<double> sampled(const fs::path& model, const std::string& prompt, Strings more = {}) {
+  more.insert(more.begin(), {"--set", "final_sigmas_type=sigma_min", "timestep_spacing=linspace"});
+  return drawn_latents({.model = model,
+                        .prompt = prompt,
+                        .steps = "20",
+                        .guidance = "7.5",
+                        .scheduler = "dpmpp_2m",
+                        .more = std::move(more)});
 }
 
 /// The base's UNet with changes that are exact in float32, as the script makes them.
@@ -81,7 +55,7 @@ void copy_embeddings(const fs::path& folder) {
 }
 
 std::vector<double> expected(const std::string& stage) {
-  return values_of(atelier::read_safetensors(kOutput / "expected_latents.safetensors").tensors.at(stage));
+  return tensor_in(kOutput / "expected_latents.safetensors", stage);
 }
 
 /// The only folder in a folder.
@@ -113,13 +87,13 @@ class OneRun {
         {"seed", 0},
         {"placement", {{"device", "cpu"}, {"dtype", "float32"}, {"threads", 1}}}};
     atelier::write_file_atomically(folder_ / "study.yaml", study.dump());
-    succeed({"run", folder_ / "study.yaml", "--store", folder_ / "store"});
+    run_well({"run", folder_ / "study.yaml", "--store", folder_ / "store"});
   }
 
   /// The folder of the run in one form.
   [[nodiscard]] fs::path exported(const std::string& form) const {
     const fs::path out = folder_ / form;
-    succeed({"export", "whole", "--artifacts", "--form", form, "--out", out, "--store", folder_ / "store"});
+    run_well({"export", "whole", "--artifacts", "--form", form, "--out", out, "--store", folder_ / "store"});
     return only_folder(out);
   }
 
@@ -173,8 +147,8 @@ TEST_CASE("Prompts of a file hold the learned token and the class word where the
   const TemporaryFolder folder;
   copy_embeddings(folder / "output");
   atelier::write_file_atomically(folder / "prompts.txt", "A photo of a {}\n\nA {} latte art\n");
-  succeed({"sample", "--model", (models_folder() / "sd15").string(), "--prompts", folder / "prompts.txt", "--artifact",
-           folder / "output", "--class", "man", "--steps", "1", "--size", "64x64", "--out", folder / "pictures"});
+  run_well({"sample", "--model", (models_folder() / "sd15").string(), "--prompts", folder / "prompts.txt", "--artifact",
+            folder / "output", "--class", "man", "--steps", "1", "--size", "64x64", "--out", folder / "pictures"});
   std::vector<std::string> folders;
   for (const auto& entry : fs::directory_iterator(folder / "pictures")) folders.push_back(entry.path().filename());
   std::sort(folders.begin(), folders.end());

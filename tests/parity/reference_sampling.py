@@ -70,7 +70,7 @@ def predict(family, unet, latents, timestep, context, pooled, guidance):
 def sample_one(family, unet, name, case, prompt, index):
     """One picture: its own generator seeded with seed + index gives the latents and then the noise of each step."""
     generator = torch.Generator().manual_seed(case["seed"] + index)
-    scheduler = make_scheduler(family, name, case["steps"])
+    scheduler = make_scheduler(family, name, case["steps"], case.get("changes"))
     context, pooled = conditions(family, prompt, case["negative"])
     latents = torch.randn([1, 4, HEIGHT // 8, WIDTH // 8], generator=generator) * scheduler.init_noise_sigma
     drawn = {"generator": generator} if name in DRAWS else {}
@@ -94,9 +94,11 @@ def decode(family, latents):
 
 
 def write_sample(family, exact_unet, label, name, prompts=("a photo of a cat on the beach",), images=1, steps=50,
-                 guidance=7.5, negative=None, seed=11, picture=False):
+                 guidance=7.5, negative=None, seed=11, picture=False, changes=None):
     case = {"scheduler": name, "prompts": list(prompts), "images": images, "steps": steps, "guidance": guidance,
             "negative": negative, "seed": seed, "size": f"{WIDTH}x{HEIGHT}"}
+    if changes:
+        case["changes"] = changes
     latents = sample(family, family.unet, name, case)
     exact = sample(family, exact_unet, name, case)
     error = ((latents - exact).abs().max() / exact.pow(2).mean().sqrt()).item()
@@ -122,6 +124,21 @@ def write_samples(family, exact_unet):
                  picture=True, **guided)
     write_sample(family, exact_unet, "empty_negative", "ddim", steps=4, negative="", guidance=3.0)
     write_sample(family, exact_unet, "unguided", "lcm", steps=4, guidance=1)
+    if family.is_xl:
+        write_kinds_of_sdxl(family, exact_unet)
+
+
+TURBO = {"timestep_spacing": "trailing"}
+VELOCITY = {"prediction_type": "v_prediction", "rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
+
+
+def write_kinds_of_sdxl(family, exact_unet):
+    """As SDXL-Turbo is sampled (diffusers' guidance of 0 is none, here 1), and fine-tuned models that predict the
+    velocity, whose last timestep holds no signal."""
+    for steps in (1, 4):
+        write_sample(family, exact_unet, f"turbo_{steps}", "euler_ancestral", steps=steps, guidance=1, changes=TURBO)
+    write_sample(family, exact_unet, "velocity", "euler", steps=10, guidance=2.0, changes=VELOCITY)
+    write_sample(family, exact_unet, "velocity_ddim", "ddim", steps=10, guidance=2.0, changes=VELOCITY)
 
 
 ZERO_SNR = {"timestep_spacing": "trailing", "rescale_betas_zero_snr": True}

@@ -40,6 +40,12 @@ Command command(const std::string& family, const atelier::Json& sample, const fs
                     out,
                     "--latents-out",
                     out.string() + ".safetensors"};
+  if (sample.contains("changes")) {
+    arguments.emplace_back("--set");
+    for (const auto& [key, value] : sample["changes"].items()) {
+      arguments.push_back(key + "=" + (value.is_string() ? value.get<std::string>() : value.dump()));
+    }
+  }
   if (!sample["negative"].is_null()) arguments.insert(arguments.end(), {"--negative", sample["negative"]});
   arguments.emplace_back("--prompt");
   for (const auto& prompt : sample["prompts"]) arguments.push_back(prompt);
@@ -120,6 +126,10 @@ TEST_CASE("SD 2.1 with v-prediction ends at the reference's latents with every s
 TEST_CASE("SDXL ends at the reference's latents with every scheduler", "[parity][sample]") {
   check_samples("sdxl", {"ddim_10", "pndm_10", "euler_50", "euler_ancestral_10", "dpmpp_2m_10", "dpmpp_2m_karras_50",
                          "unipc_50", "lcm_10", "ddpm_10"});
+}
+TEST_CASE("Turbo's few steps without guidance, and SDXL that predicts the velocity down to no signal, end there too",
+          "[parity][sample]") {
+  check_samples("sdxl", {"turbo_1", "turbo_4", "velocity", "velocity_ddim"});
 }
 TEST_CASE("An empty negative prompt is encoded, and guidance 1 needs none", "[parity][sample]") {
   for (const std::string family : {"sd15", "sd21", "sdxl"}) check_samples(family, {"empty_negative", "unguided"});

@@ -11,7 +11,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr double kTolerance = 1e-5;
+constexpr double kWalkTolerance = 1e-5;
 
 std::vector<fs::path> walks(const fs::path& folder, const std::string& name) {
   std::vector<fs::path> found;
@@ -51,7 +51,7 @@ void check_scheduler(const std::string& name) {
   for (std::size_t i = 0; i < expected.size(); ++i) {
     INFO(expected[i] << '\n' << outcomes[i].err);
     CHECK(outcomes[i].status == 0);
-    CHECK(differences(commands[i][10], expected[i], kTolerance) == "");
+    CHECK(differences(commands[i][10], expected[i], kWalkTolerance) == "");
   }
 }
 

@@ -210,6 +210,24 @@ TEST_CASE("a whole CLIP's config gives its text tower's values", "[formats][know
   CHECK(with_class_defaults("safety_checker", config) == config);
 }
 
+TEST_CASE("the marks of a single file reach the scheduler's config, and the user's prediction type wins",
+          "[formats][checkpoint]") {
+  const TemporaryFolder folder;
+  auto file = read_safetensors(fixtures::single_file("sdxl"));
+  for (const char* mark : {"v_pred", "ztsnr"}) file.tensors[mark] = fixtures::shaped({0});
+  write_safetensors(folder / "marked.safetensors", file.tensors);
+  const Pipeline pipeline("sdxl");
+  const CheckpointOptions options{.model_config = pipeline.path()};
+  const auto config = Checkpoint::open(folder / "marked.safetensors", options).scheduler_config();
+  CHECK(config.at("prediction_type") == "v_prediction");
+  CHECK(config.at("rescale_betas_zero_snr") == true);
+  CHECK(config.at("timestep_spacing") == "trailing");
+  auto chosen = options;
+  chosen.prediction_type = "epsilon";
+  CHECK(Checkpoint::open(folder / "marked.safetensors", chosen).scheduler_config().at("prediction_type") == "epsilon");
+  CHECK(Checkpoint::open(fixtures::single_file("sdxl"), options).scheduler_config().at("prediction_type") == "epsilon");
+}
+
 TEST_CASE("a file of published width opens with its family's configs", "[formats][checkpoint]") {
   const TemporaryFolder folder;
   const std::vector<std::byte> bytes(4 * 320 * 768);

@@ -10,6 +10,8 @@
 #include "framework/files/safetensors.h"
 #include "framework/files/safetensors_writer.h"
 #include "framework/formats/lora_values.h"
+#include "framework/formats/lora_writer_parts.h"
+#include "framework/formats/trained_artifact.h"
 #include "tests/framework/formats/convert_sources.h"
 #include "tests/framework/formats/lora_reference.h"
 #include "tests/support/temporary_folder.h"
@@ -257,6 +259,47 @@ TEST_CASE("A file with both says what it had no place for, and a folder with bot
   for (const auto& [name, view] : before.tensors) {
     CHECK(lora_reference::values(again.tensors.at(name)) == lora_reference::values(view));
   }
+}
+
+TEST_CASE("cloneofsimo numbers the layers of SDXL's three components, and holds a token's vectors of the first encoder",
+          "[formats][convert]") {
+  const TemporaryFolder folder;
+  const auto target = target_of("sdxl");
+  REQUIRE(target.names.components().contains("text_encoder_2"));
+  auto entries = convert_sources::lora(target.names, convert_sources::attention(target.names, true), {1.0, 0.5, 2.0},
+                                       {3, 1, 2, 4});
+  std::ranges::sort(entries, {}, &LoraEntry::module);
+  EmbeddingFile token{.token = "<cat>", .token_is_stem = false, .towers = {}, .form = ""};
+  token.towers = {{"text_encoder", convert_sources::noise({2, 8}, 1)},
+                  {"text_encoder_2", convert_sources::noise({2, 12}, 2)}};
+  const auto set = trained_artifact(entries, {token}, "some_method", "test");
+  write_safetensors(folder / "artifact.safetensors", set.tensors, {.metadata = set.metadata});
+  const auto lora = [&](const char* in, const char* to, const char* out) {
+    return convert({.in = folder / in, .to = to, .out = folder / out, .target = &target});
+  };
+  const auto there = lora("artifact.safetensors", "cloneofsimo", "there.safetensors");
+  CHECK(there.layers == entries.size());
+  CHECK(there.left == std::vector<std::string>{"the vectors of <cat> for text_encoder_2"});
+  const auto read = read_for_conversion(folder / "there.safetensors", &target, "");
+  auto expected = entries;  // an artifact's alphas are its ranks
+  for (auto& entry : expected) {
+    entry.up = scaled(entry.up, entry.alpha / static_cast<double>(entry.rank), entry.up.dtype, entry.module);
+    entry.alpha = static_cast<double>(entry.rank);
+  }
+  check_entries(read.lora->entries, expected);
+  token.towers.erase("text_encoder_2");
+  check_tokens(read.embeddings, {token});
+  CHECK(lora("there.safetensors", "peft", "back.safetensors").layers == entries.size());
+  check_entries(read_for_conversion(folder / "back.safetensors", &target, "").lora->entries, expected);
+}
+
+TEST_CASE("A token of two encoders in a form for one says what it leaves", "[formats][convert]") {
+  const TemporaryFolder folder;
+  const auto source = convert_sources::make("artifact of two towers", folder.path());
+  const std::string to = GENERATE("learned_embeds", "learned_embeds-bin", "a1111", "a1111-safetensors");
+  const auto report = convert({.in = source.path, .to = to, .out = folder / "<cat>.out"});
+  CHECK(report.left == std::vector<std::string>{"the vectors of <cat> for text_encoder_2"});
+  CHECK(convert({.in = source.path, .to = "two-towers", .out = folder / "<cat>.safetensors"}).left.empty());
 }
 
 TEST_CASE("--dtype is the element type of what is written", "[formats][convert]") {

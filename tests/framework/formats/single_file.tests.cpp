@@ -143,9 +143,41 @@ TEST_CASE("models of another purpose are refused by what they are", "[formats][s
   CHECK_THROWS_WITH(with("model.diffusion_model.input_blocks.0.0.weight", {320, 8, 3, 3}), Catch::Contains("editing"));
   CHECK_THROWS_WITH(with("conditioner.embedders.0.model.ln_final.bias", {4}), Catch::Contains("SDXL refiner"));
   CHECK_THROWS_WITH(with("control_model.time_embed.0.bias", {4}), Catch::Contains("ControlNet"));
+  CHECK_THROWS_WITH(with("edm_mean", {4}), Catch::Contains("Playground") && Catch::Contains("EDM"));
+  CHECK_THROWS_WITH(with("model.diffusion_model.joint_blocks.0.x", {4}), Catch::Contains("Stable Diffusion 3"));
+  CHECK_THROWS_WITH(with("model.diffusion_model.double_blocks.0.x", {4}), Catch::Contains("FLUX"));
+  CHECK_THROWS_WITH(with("model.diffusion_model.time_embed.cond_proj.weight", {4}), Catch::Contains("LCM"));
   CHECK_THROWS_WITH(with("something.else", {4}), Catch::Contains("unexpected tensors: \"something.else\""));
   CHECK_THROWS_WITH(SingleFile({.path = "lora.safetensors", .tensors = {}, .metadata = {}}),
                     Catch::Contains("lora.safetensors: no tensor under \"model.diffusion_model.\""));
+}
+
+TEST_CASE("what other programs leave in a file of SDXL changes none of its tensors", "[formats][single_file]") {
+  auto file = file_of("sdxl");
+  for (const char* name :
+       {"conditioner.embedders.0.logit_scale", "conditioner.embedders.1.logit_scale",
+        "conditioner.embedders.0.text_projection", "conditioner.embedders.0.transformer.text_projection.weight",
+        "conditioner.embedders.0.transformer.text_model.text_projection.weight", "denoiser.sigmas", "v_pred",
+        "ztsnr"}) {
+    file.tensors[name] = fixtures::shaped({4});
+  }
+  const SingleFile single(std::move(file));
+  const auto& record = fixtures::record("sdxl");
+  for (const auto& [component, expected] : record.at("expected").items()) {
+    fixtures::check_tensors(single.weights(component, record.at(component), false), expected);
+  }
+  CHECK(single.family() == Family::sdxl);
+}
+
+TEST_CASE("marks in a file say that it predicts the velocity and ends without signal", "[formats][single_file]") {
+  auto file = file_of("sdxl");
+  CHECK(SingleFile(file).scheduler_marks().empty());
+  file.tensors["v_pred"] = fixtures::shaped({0});
+  CHECK(SingleFile(file).scheduler_marks() == Json({{"prediction_type", "v_prediction"}}));
+  file.tensors["ztsnr"] = fixtures::shaped({0});
+  CHECK(
+      SingleFile(file).scheduler_marks() ==
+      Json({{"prediction_type", "v_prediction"}, {"rescale_betas_zero_snr", true}, {"timestep_spacing", "trailing"}}));
 }
 
 TEST_CASE("a tensor that the config has no place for is named", "[formats][single_file]") {

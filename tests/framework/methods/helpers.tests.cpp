@@ -1,17 +1,21 @@
 #include <ATen/ops/equal.h>
 #include <ATen/ops/ones.h>
+#include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>
 
 #include <nlohmann/json.hpp>
 
 #include "framework/core/error.h"
+#include "framework/methods/artifact_checks.h"
 #include "framework/methods/diffusion_loss.h"
 #include "framework/methods/learned_token.h"
 #include "framework/methods/low_rank.h"
 #include "framework/methods/method.h"
 #include "framework/methods/prompts.h"
 #include "framework/methods/stage_settings.h"
+#include "framework/methods/token_files.h"
 #include "framework/methods/trainable.h"
+#include "framework/tensor/tensor_io.h"
 #include "tests/framework/methods/tiny_model.h"
 #include "tests/support/catch_torch.h"
 
@@ -144,6 +148,39 @@ TEST_CASE("a token starts from what it is given, and an artifact gives it back",
   const at::NoGradGuard no_grad;
   const std::vector<std::string> prompt{"a photo of a <x>"};
   CHECK(at::equal(trained.encode(prompt).context, applied.encode(prompt).context));
+}
+
+TEST_CASE("a token's file has its vectors under its name, or both encoders' under the name of the file",
+          "[methods][token]") {
+  const Tensor value = tiny::random({32}, 5), other = tiny::random({40}, 6);
+  TensorMap tensors{{"text_encoder.token.<x>", value}, {"text_encoder.token.<x>_1", value * 2.0}};
+  const auto [name, one] = token_file(tensors, "<x>");
+  CHECK(name == "learned_embeds.safetensors");
+  CHECK(at::equal(to_tensor(one.tensors.at("<x>")), at::stack({value, value * 2.0})));
+  tensors["text_encoder_2.token.<x>"] = other;
+  tensors["text_encoder_2.token.<x>_1"] = other * 3.0;
+  const auto [named, two] = token_file(tensors, "<x>");
+  CHECK(named == "<x>.safetensors");
+  CHECK(at::equal(to_tensor(two.tensors.at("clip_l")), at::stack({value, value * 2.0})));
+  CHECK(at::equal(to_tensor(two.tensors.at("clip_g")), at::stack({other, other * 3.0})));
+  CHECK(token_stem("a/b", "else") == "else");
+  CHECK(token_stem(".x", "else") == "else");
+  CHECK_THROWS_WITH(token_file(tensors, "<y>"), Catch::Contains("text_encoder.token.<y>"));
+  CHECK_FALSE(token_vectors(tensors, "text_encoder", "<y>").defined());
+}
+
+TEST_CASE("what methods refuse in common is said in one way", "[methods]") {
+  CHECK_NOTHROW(require_full_weight(1.0, "m"));
+  CHECK_THROWS_WITH(require_full_weight(0.5, "m"),
+                    Catch::Contains("m: weight 0.5") && Catch::Contains("tuned weights"));
+  CHECK_THROWS_WITH(require_full_weight(2.0, "m", "a row"), Catch::Contains("1: a row"));
+  CHECK_THROWS_WITH(require_tokens({}, "m"), Catch::Contains("without a learned token"));
+  CHECK(require_tokens({.tensors = {{"text_encoder.token.<x>", tiny::random({4}, 1)}}}, "m") ==
+        std::vector<std::string>{"<x>"});
+  Session one(tiny::base("sd15")), two(tiny::base("sdxl"));
+  CHECK_NOTHROW(require_one_encoder(one, "m", "advice"));
+  CHECK_THROWS_WITH(require_one_encoder(two, "m", "use another"),
+                    Catch::Contains("two text encoders") && Catch::Contains("use another"));
 }
 
 TEST_CASE("an initializer of several tokens is refused, with their number", "[methods][token]") {

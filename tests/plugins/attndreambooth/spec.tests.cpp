@@ -153,6 +153,18 @@ TEST_CASE("attndreambooth: the presets are the published command and its faster 
   CHECK(fast == values);
 }
 
+TEST_CASE("attndreambooth: the first release had batches of 4; the official program divides accumulated regularisers",
+          "[attndreambooth][spec]") {
+  const Json first = resolved(Json::object(), "prerelease"), official = resolved(Json::object(), "official");
+  for (const char* stage : {"embedding", "attention", "identity"}) {
+    const auto rows = std::string(stage) + ".train_batch_size";
+    CHECK(first.at(rows) == 4);
+    CHECK(official.at(rows) == 8);
+  }
+  CHECK(first.at("reg_accumulation") == "logical");
+  CHECK(official.at("reg_accumulation") == "divided");
+}
+
 TEST_CASE("attndreambooth: each stage reads its own options and starts from the one before", "[attndreambooth][spec]") {
   const auto spec = attndreambooth::make_spec();
   REQUIRE(spec.stages.size() == 3);

@@ -94,7 +94,12 @@ TEST_CASE("catversion: the published fixture's weights of the prefix", "[catvers
   edit.extra_keys = row({0.5, -0.5, 1, 0}).view({1, 4});
   edit.extra_values = row({2, 2, -2, 1}).view({1, 4});
   const auto lambda = [&] { return residual_form(q, k, v, edit, 1).lambda.flatten(); };
+  const Tensor base = row({1, 0, 0, 0, 0.679179, 0.320821, 0, 0, 0.797876, 0.178030, 0.024094, 0});
+  CHECK(distance(text_attention(q, k, v, 1, nullptr).flatten(), base) < 1e-6);
   CHECK(distance(lambda(), row({0.679179, 0.559253, 0.121767})) < 1e-6);
+  const Tensor unbiased = row({1.679179, 1.358357, -1.358357, 0.679179, 1.417851, 1.259906, -1.118505, 0.559253,
+                               0.944255, 0.399886, -0.222374, 0.121767});
+  CHECK(distance(text_attention(q, k, v, 1, &edit).flatten(), unbiased) < 1e-6);
   edit.extra_logit = 1.0;
   CHECK(distance(lambda(), row({0.851953, 0.775238, 0.273726})) < 1e-6);
   const Tensor expected = row({1.851953, 1.703906, -1.703906, 0.851953, 1.703130, 1.622585, -1.550476, 0.775238,

@@ -150,6 +150,25 @@ TEST_CASE("catversion: only the conditional branch has the prefix, with and with
   CHECK_FALSE(branches[0].text.has_value());
 }
 
+TEST_CASE("catversion: the unconditional text is that of a session without any adapter", "[catversion][method]") {
+  const at::NoGradGuard no_grad;
+  const auto base = tiny::base("sd15");
+  Session plain(base), applied(base);
+  opened()->apply(applied, catversion_world::artifact(tiny_form()), 1.0);
+  // As a guided step encodes it: in one batch with the conditional text, or by itself.
+  const std::vector<std::string> both{"", "a man"};
+  const Tensor rows = at::tensor({0, 1}).to(at::kBool);
+  const Tensor edited = applied.encode(both, {.edited_rows = rows}).context, bare = plain.encode(both).context;
+  CHECK(gap_between(edited[0], bare[0]) < 1e-5);
+  CHECK(gap_between(edited[1], bare[1]) > 1e-2);
+  const Tensor none = at::tensor({0}).to(at::kBool);
+  const Tensor alone = applied.encode({std::string()}, {.edited_rows = none}).context;
+  Session other(base);
+  opened()->apply(other, catversion_world::artifact({.length = 2, .layers = {0, 2}, .width = 32}), 1.0);
+  CHECK(gap_between(other.encode({std::string()}, {.edited_rows = none}).context, alone) < 1e-5);
+  CHECK(gap_between(alone, plain.encode({std::string()}).context) < 1e-5);
+}
+
 TEST_CASE("catversion: an artifact is applied once, whole, and to the base that it fits", "[catversion][method]") {
   const at::NoGradGuard no_grad;
   const auto base = tiny::base("sd15");

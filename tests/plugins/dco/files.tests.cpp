@@ -101,6 +101,35 @@ TEST_CASE("The authors' embeddings: a row for each encoder, without the token's 
                   sdxl.artifact.tensors.at("text_encoder_2.token.<dco>")));
 }
 
+TEST_CASE("A folder of several tokens is read with a name for each row, or with all rows as one token's vectors",
+          "[dco][files]") {
+  const SdxlArtifact sdxl;
+  const TemporaryFolder folder;
+  const auto files = dco::published_files(sdxl.artifact);
+  const auto& lora = files.at("pytorch_lora_weights.safetensors");
+  write_safetensors(folder / "pytorch_lora_weights.safetensors", lora.tensors, {.metadata = lora.metadata});
+  const Tensor first = random_tensor({2, 768}, 3), second = random_tensor({2, 1280}, 4);
+  write_safetensors(folder / "learned_embeds.safetensors", {{"clip_l", to_view(first)}, {"clip_g", to_view(second)}},
+                    {.metadata = {}});
+  const ForeignFiles here(folder.path());
+  const auto read = [&](const std::string& names) {
+    return dco::read_published({.files = here, .target = sdxl.names, .placeholder = names})->tensors;
+  };
+  const auto two = read("<dog>+<hat>");
+  CHECK(two.size() == 1120 + 4);
+  CHECK(at::equal(two.at("text_encoder.token.<dog>"), first[0]));
+  CHECK(at::equal(two.at("text_encoder_2.token.<hat>"), second[1]));
+  for (const auto& [name, tensor] : sdxl.artifact.tensors) {
+    if (name.find(".lora_") != std::string::npos) CHECK(at::equal(two.at(name), tensor));
+  }
+  const auto one = read("<dog>");
+  CHECK(at::equal(one.at("text_encoder.token.<dog>_1"), first[1]));
+  CHECK(at::equal(one.at("text_encoder_2.token.<dog>"), second[0]));
+  CHECK_THROWS_WITH(read("<a>+<b>+<c>"), Catch::Contains("3 names") && Catch::Contains("2 with +"));
+  CHECK_THROWS_WITH(read("<a>+"), Catch::Contains("--placeholder"));
+  CHECK_THROWS_WITH(read(""), Catch::Contains("without a name"));
+}
+
 TEST_CASE("A style has no embeddings; on one text encoder the token's name is stored", "[dco][files]") {
   Run style(tiny_base("sd15"), dco::make_stage(style_settings()));
   CHECK(dco::published_files({published(*style.stage).tensors, {}}).size() == 1);

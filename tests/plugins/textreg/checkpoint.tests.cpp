@@ -9,6 +9,7 @@
 #include "framework/core/error.h"
 #include "framework/files/safetensors.h"
 #include "framework/files/safetensors_writer.h"
+#include "framework/formats/artifact_file.h"
 #include "framework/tensor/tensor_io.h"
 #include "tests/plugins/textreg/world.h"
 #include "tests/support/temporary_folder.h"
@@ -77,6 +78,20 @@ std::string bytes_of(const TensorSet& set, const std::filesystem::path& path) {
 
 Tensor of(const TensorSet& set, const std::string& name) { return to_tensor(set.tensors.at(name)); }
 
+/// A checkpoint as `atelier sample --artifact` reads it.
+TrainedArtifact load(const std::filesystem::path& path) {
+  const Artifact file = read_artifact(path, sd15_layers());
+  TrainedArtifact artifact;
+  for (const LoraEntry& entry : file.lora->entries) {
+    CHECK(entry.alpha == static_cast<double>(entry.rank));
+    artifact.tensors[entry.module + ".lora_A.weight"] = to_tensor(entry.down).to(at::kFloat);
+    artifact.tensors[entry.module + ".lora_B.weight"] = to_tensor(entry.up).to(at::kFloat);
+  }
+  for (const auto& token : file.embeddings)
+    artifact.tensors["text_encoder.token." + token.token] = to_tensor(token.towers.at("text_encoder")).reshape(-1);
+  return artifact;
+}
+
 }  // namespace
 
 TEST_CASE("At the shape of SD 1.5 and rank 10 there are 495,360 numbers to train", "[textreg][checkpoint]") {
@@ -119,7 +134,7 @@ TEST_CASE("Layers are numbered down, up, mid, keys before values", "[textreg][ch
 TEST_CASE("Saving, loading and saving again gives the same bytes", "[textreg][checkpoint]") {
   const TemporaryFolder folder;
   const auto first = bytes_of(lora_weight(sd15_artifact(), sd15_layers()), folder / "lora_weight.safetensors");
-  const auto loaded = read_lora_weight(folder / "lora_weight.safetensors", sd15_layers());
+  const auto loaded = load(folder / "lora_weight.safetensors");
   CHECK(first == bytes_of(lora_weight(loaded, sd15_layers()), folder / "again.safetensors"));
   CHECK(at::equal(loaded.tensors.at("text_encoder.token.<krk1>"), random_tensor({768}, 1)));
 }

@@ -250,6 +250,15 @@ TEST_CASE("textual inversion: the presets are those of the README", "[textual_in
   CHECK(paper.at("embedding.learning_rate") == 0.04);
   CHECK(paper.at("embedding.train_batch_size") == 8);
   CHECK(resolved(Json::object(), "pocket").at("embedding.lr_scheduler") == "cosine");
+  const Json script = resolved(Json::object(), "script");
+  CHECK(script.at("embedding.learning_rate") == 1e-4);
+  CHECK(script.at("embedding.train_batch_size") == 16);
+  CHECK(script.at("embedding.max_train_steps") == 5000);
+  const Json sdxl = resolved(Json::object(), "sdxl");
+  CHECK(sdxl.at("embedding.learning_rate") == 2e-3);  // 5e-4 times four accumulated batches of one
+  CHECK(sdxl.at("embedding.train_batch_size") == 4);
+  CHECK(sdxl.at("embedding.max_train_steps") == 500);
+  CHECK(sdxl.at("resolution") == 768);
 }
 
 TEST_CASE("textual inversion: a schedule that decays does so over the stage's steps", "[textual_inversion]") {
