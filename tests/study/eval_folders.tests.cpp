@@ -70,7 +70,7 @@ std::vector<float> floats_of(const atelier::TensorView& view) {
   return values;
 }
 
-std::string bytes_of(const fs::path& file) {
+std::string bytes_in(const fs::path& file) {
   std::ifstream stream(file, std::ios::binary);
   return {std::istreambuf_iterator<char>(stream), {}};
 }
@@ -101,7 +101,7 @@ TEST_CASE("atelier eval gives the scores of an independent program, in every tab
   const Json wanted = atelier::read_json_file(kEval + "/references/expected.json").at(protocol);
   check_same(scores, wanted, protocol);
   REQUIRE(run_atelier(words(protocol, second, {"--pairs"})).status == 0);
-  CHECK(bytes_of(first) == bytes_of(second));
+  CHECK(bytes_in(first) == bytes_in(second));
 }
 
 TEST_CASE("Every other protocol scores pictures as transformers and Pillow do, and derives every table of them",
