@@ -69,14 +69,31 @@ Encoders encoders_of(const worker::JobRun& run, const Protocol& protocol) {
   return encoders;
 }
 
+/// Lays the masks of a set over its pictures, in their order. Returns what the masks borrow.
+worker::ImageSet add_masks(const Store& store, const std::string& key, std::vector<Picture>& pictures) {
+  const auto record = worker::find_input(store, key, "masks");
+  auto masks = worker::ImageSet::open(store.object_path(record.object));
+  if (masks.entries().size() != pictures.size()) {
+    throw Error({.where = store.object_path(record.object).string(),
+                 .found = fmt::format("{} masks", masks.entries().size()),
+                 .expected = fmt::format("{}, one for each picture", pictures.size())});
+  }
+  for (std::size_t k = 0; k < pictures.size(); ++k) {
+    const auto& entry = masks.entries()[k];
+    pictures[k].mask = NamedBytes{record.object + ": " + entry.name, entry.bytes};
+  }
+  return masks;
+}
+
 /// The concept's photos.
 struct References {
   std::vector<Picture> pictures;
   std::vector<ReferenceFacts> facts;
   std::vector<std::shared_ptr<const MappedFile>> files;  // what the pictures borrow
+  std::optional<worker::ImageSet> masks;
 };
 
-References references_of(const Job& job) {
+References references_of(const Job& job, const Store& store) {
   References references;
   for (const Json& entry : member(job, "references", Json::value_t::array)) {
     const Job fields(entry);
@@ -86,6 +103,8 @@ References references_of(const Job& job) {
     const auto name = fields.optional_text("name").value_or(std::filesystem::path(path).filename().string());
     references.facts.push_back({.name = name, .sha256 = fields.text("sha256")});
   }
+  if (const auto key = job.optional_text("reference_masks"))
+    references.masks = add_masks(store, *key, references.pictures);
   return references;
 }
 
@@ -148,6 +167,7 @@ void add_set(const Job& fields, const std::string& class_word, const Store& stor
   for (std::size_t k = 0; k < set.pictures.size(); ++k) {
     facts.pictures.push_back({.seed = seed_of(record, k), .sha256 = sha256_hex(set.pictures[k].bytes)});
   }
+  if (const auto key = fields.optional_text("masks")) generated.objects.push_back(add_masks(store, *key, set.pictures));
   generated.sets.push_back(std::move(set));
   generated.facts.push_back(std::move(facts));
 }
@@ -175,7 +195,7 @@ void run_score_job(worker::JobRun& run) {
   const Job& job = run.job();
   const Protocol protocol = protocol_of(job);
   const Encoders encoders = encoders_of(run, protocol);
-  const References references = references_of(job);
+  const References references = references_of(job, run.store());
   const Generated generated = generated_of(job, run.store());
   run.begin_work();
   const auto pictures = static_cast<std::int64_t>(pictures_in(generated));

@@ -210,7 +210,7 @@ Json Tables::finish() {
 Reduction Reduction::from_json(const Json& json, const std::string& where) {
   Reduction reduction;
   for (const auto& [name, rule] : json.items()) {
-    if (name == "image") continue;  // in words, for readers
+    if (name == "image" || name == "kept") continue;  // in words, for readers; what tables of studies show
     if (name == "overall") {
       reduction.overall = rule.get<std::vector<std::string>>();
     } else if (rule.is_object() && rule.contains("score") && rule.contains("over")) {

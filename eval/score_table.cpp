@@ -11,17 +11,23 @@ namespace {
 Json image_row(const Protocol& protocol, const ImageScores& image, const SetFacts& set, std::size_t k) {
   Json pairs = Json::object(), texts = Json::object();
   for (const auto& [role, use] : protocol.encoders) {
-    if (use.image) pairs[role] = image.pairs.contains(role) ? Json(image.pairs.at(role)) : Json();
+    const auto add = [&](const std::string& name) {
+      pairs[name] = image.pairs.contains(name) ? Json(image.pairs.at(name)) : Json();
+    };
+    if (use.image) add(role);
+    if (use.image_full && protocol.masked) add(role + "_full");
     if (use.text) texts[role] = image.texts.contains(role) ? Json(image.texts.at(role)) : Json();
   }
   const PictureFacts& facts = set.pictures.at(k);
-  return {{"prompt", set.prompt},
-          {"k", k},
-          {"seed", facts.seed ? Json(*facts.seed) : Json()},
-          {"sha256", facts.sha256},
-          {"status", image.status},
-          {"pair_scores", pairs},
-          {"text_scores", texts}};
+  Json row{{"prompt", set.prompt},
+           {"k", k},
+           {"seed", facts.seed ? Json(*facts.seed) : Json()},
+           {"sha256", facts.sha256},
+           {"status", image.status},
+           {"pair_scores", pairs},
+           {"text_scores", texts}};
+  if (image.foreground) row["foreground"] = *image.foreground;
+  return row;
 }
 
 }  // namespace

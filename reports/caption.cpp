@@ -51,6 +51,11 @@ std::string protocol_sentence(const Evaluation& evaluation) {
   for (const auto& [role, digest] : member_or_null(evaluation.settings, "encoders").items()) {
     parts.push_back(fmt::format("encoder {} {}", role, plain(digest).substr(0, kDigits)));
   }
+  if (const auto masks = member_or_null(evaluation.settings, "masks"); masks.is_object()) {
+    parts.push_back(fmt::format("masks by segmenter {} looking for \"{}\", of photos: {}",
+                                plain(member_or_null(masks, "segmenter")).substr(0, kDigits),
+                                plain(member_or_null(masks, "text")), plain(member_or_null(masks, "photos"))));
+  }
   const Json pictures = member_or_null(evaluation.settings, "pictures");
   if (const auto count = member_or_null(pictures, "images_per_prompt"); count.is_number_integer()) {
     const auto n = count.get<std::int64_t>();

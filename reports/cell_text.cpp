@@ -22,15 +22,15 @@ Better better_side(std::string_view column) {
   for (const std::string_view cost : {"seconds", "minutes", "parameters", "bytes", "peak_memory"}) {
     if (metric == cost) return Better::less;
   }
-  for (const std::string_view score : {"reconstruction", "editability", "clip_t_paper"}) {
+  for (const std::string_view score : {"reconstruction", "editability", "clip_t_paper", "overall"}) {
     if (metric == score) return Better::more;
   }
-  for (const std::string_view drift : {"kid", "fid"}) {
+  for (const std::string_view drift : {"kid", "fid", "miss_rate"}) {
     if (metric == drift) return Better::less;
   }
   if (metric.ends_with("_pres")) return Better::less;
   if (metric.ends_with("_paired")) return metric.starts_with("lpips") ? Better::less : Better::more;
-  for (const std::string_view score : {"_i", "_t", "_div"}) {
+  for (const std::string_view score : {"_i", "_t", "_div", "_i_kept", "_i_full"}) {
     if (metric.ends_with(score)) return Better::more;
   }
   return Better::neither;

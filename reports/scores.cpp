@@ -22,16 +22,12 @@ constexpr double kSecondsPerMinute = 60.0;
 
 /// What a metric's name stands for in the score tables.
 struct Source {
-  enum class Kind { image, text, set } kind = Kind::set;
-  std::string name;  ///< encoder, or the set score
-  std::string role;  ///< of the prompts; empty: all
-  double scale = 0;  ///< of texts: the score is scale · max(0, cosine) (CustomConcept101); 0: the cosine
+  enum class Kind { image, text, set, share } kind = Kind::set;
+  std::string name;             ///< encoder, or the set score; of a share the number that it is the mean of
+  std::string role;             ///< of the prompts; empty: all
+  std::string left_out = "[]";  ///< JSON: prompts
+  double scale = 0;             ///< of texts: the score is scale · max(0, cosine) (CustomConcept101); 0: the cosine
 };
-
-const Json& scoring_of(const Evaluation& evaluation) {
-  static const Json none = Json::object();
-  return evaluation.settings.contains("scoring") ? evaluation.settings.at("scoring") : none;
-}
 
 Source source_of(const Evaluation& evaluation, std::string metric) {
   Source source;
@@ -43,11 +39,25 @@ Source source_of(const Evaluation& evaluation, std::string metric) {
     source.role = "edit";
     metric = evaluation.id == "ti_paper" ? "clip_t_paper" : "clip_t";
   }
-  if (metric.ends_with("_i")) source.kind = Source::Kind::image;
-  if (metric.ends_with("_t")) source.kind = Source::Kind::text;
-  const Json scale = member_or_null(scoring_of(evaluation), "text_scale");
-  if (source.kind == Source::Kind::text && scale.is_number()) source.scale = scale.get<double>();
-  source.name = source.kind == Source::Kind::set ? metric : metric.substr(0, metric.size() - 2);
+  const auto without = [&](std::string_view suffix) { return metric.substr(0, metric.size() - suffix.size()); };
+  source.name = metric;
+  if (metric == "miss_rate" || metric == "foreground") {
+    source.kind = Source::Kind::share;
+    source.name = metric == "miss_rate" ? "(status <> 'ok') * 1.0" : "foreground";
+  } else if (metric.ends_with("_t")) {
+    source.kind = Source::Kind::text;
+    source.name = without("_t");
+    const Json scale = member_or_null(member_or_null(evaluation.settings, "scoring"), "text_scale");
+    if (scale.is_number()) source.scale = scale.get<double>();
+  } else if (metric.ends_with("_i_full")) {
+    source.kind = Source::Kind::image;
+    source.name = without("_i_full") + "_full";  // as the score tables name the encoder's second view
+  } else if (metric.ends_with("_i") || metric.ends_with("_i_kept")) {
+    source.kind = Source::Kind::image;
+    source.name = metric.substr(0, metric.rfind("_i"));
+    const auto changed = evaluation.settings.find("changes_appearance");
+    if (metric.ends_with("_i_kept") && changed != evaluation.settings.end()) source.left_out = changed->dump();
+  }
   return source;
 }
 
@@ -89,17 +99,25 @@ PromptedScores scores_by_prompt(Index& index, const std::string& key, const Sour
     return read_prompts(index, sums + chosen + " GROUP BY prompt ORDER BY prompt", parameters,
                         count("SELECT count(*) FROM" + chosen, parameters));
   }
+  const std::string kept = " AND prompt NOT IN (SELECT value FROM json_each(?))";
+  const auto expected = [&] {
+    return count("SELECT count(*) FROM scored_image WHERE key = ? AND (? = '' OR role = ?)" + kept,
+                 {key, source.role, source.role, source.left_out});
+  };
+  if (source.kind == Source::Kind::share) {
+    const std::string shares = "(SELECT prompt, " + source.name + " AS value FROM scored_image WHERE key = ?)";
+    return read_prompts(index, sums + shares + " GROUP BY prompt ORDER BY prompt", {key}, expected());
+  }
   const std::string values =
       source.kind == Source::Kind::image
           ? "(SELECT prompt, avg(value) AS value FROM pair_score WHERE key = ? AND encoder = ? "
             "GROUP BY prompt, k)"
           : fmt::format("(SELECT prompt, {} AS value FROM text_score WHERE key = ? AND encoder = ?)",
                         source.scale > 0 ? fmt::format("{} * max(0.0, value)", source.scale) : "value");
-  const std::string chosen = " WHERE ? = '' OR prompt IN (SELECT prompt FROM scored_image WHERE key = ? AND role = ?)";
+  const std::string chosen =
+      " WHERE (? = '' OR prompt IN (SELECT prompt FROM scored_image WHERE key = ? AND role = ?))" + kept;
   return read_prompts(index, sums + values + chosen + " GROUP BY prompt ORDER BY prompt",
-                      {key, source.name, source.role, key, source.role},
-                      count("SELECT count(*) FROM scored_image WHERE key = ? AND (? = '' OR role = ?)",
-                            {key, source.role, source.role}));
+                      {key, source.name, source.role, key, source.role, source.left_out}, expected());
 }
 
 std::optional<double> real_of(const Value& value) {
@@ -161,7 +179,7 @@ std::optional<StageCosts> costs_of(Index& index, const std::string& artifact, co
 std::vector<Column> default_columns(const StudyFacts& facts) {
   std::vector<Column> columns;
   for (const auto& evaluation : facts.evaluations) {
-    for (const auto& metric : main_scores(evaluation.id, scoring_of(evaluation))) {
+    for (const auto& metric : main_scores(evaluation.id, evaluation.settings)) {
       columns.push_back({evaluation.name + "." + metric, &evaluation, metric});
     }
   }
@@ -184,10 +202,19 @@ Column column_of(const StudyFacts& facts, const std::string& name) {
     refuse(name, name, known, "");
   }
   const auto metric = name.substr(dot + 1);
-  const auto known = all_scores(evaluation->id, scoring_of(*evaluation));
+  const auto known = all_scores(evaluation->id, evaluation->settings);
   const bool told = evaluation->settings.contains("scoring");
   if (told && std::ranges::count(known, metric) == 0) refuse(name, metric, known, evaluation->name + ".");
   return {name, &*evaluation, metric};
+}
+
+std::vector<Column> parts_of(const Column& column) {
+  std::vector<Column> parts;
+  if (column.evaluation == nullptr || column.metric != "overall") return parts;
+  for (const auto& metric : overall_parts(column.evaluation->settings)) {
+    parts.push_back({column.evaluation->name + "." + metric, column.evaluation, metric});
+  }
+  return parts;
 }
 
 Score score_of(Index& index, const std::string& key, const Column& column) {
@@ -218,8 +245,11 @@ std::optional<double> reference_score(Index& index, const std::string& key, cons
                                       const std::string& which) {
   if (column.evaluation == nullptr) return {};
   const auto source = source_of(*column.evaluation, column.metric);
+  if (source.kind == Source::Kind::share) return {};
   if (source.kind == Source::Kind::set || (source.kind == Source::Kind::text && !source.role.empty())) return {};
-  const auto name = source.name + (source.kind == Source::Kind::text ? "_t" : "_i_" + which);
+  const bool full = source.kind == Source::Kind::image && source.name.ends_with("_full");
+  const auto encoder = full ? source.name.substr(0, source.name.size() - 5) : source.name;
+  const auto name = encoder + (source.kind == Source::Kind::text ? "_t" : (full ? "_i_full_" : "_i_") + which);
   const auto rows = index.query("SELECT value FROM anchor WHERE key = ? AND name = ?", {key, name});
   return rows.empty() ? std::nullopt : real_of(rows[0][0]);
 }

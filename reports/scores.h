@@ -29,7 +29,10 @@ struct Score {
 /// Throws Error (usage) with the nearest name when there is no such evaluation or metric.
 [[nodiscard]] Column column_of(const StudyFacts& facts, const std::string& name);
 
-/// Mean over references, over pictures of a prompt, then over prompts; nulls are left out of every mean.
+/// The two scores whose geometric mean the column is (`overall`), as columns of their own; none for any other column.
+[[nodiscard]] std::vector<Column> parts_of(const Column& column);
+/// Mean over references, over pictures of a prompt, then over prompts; nulls are left out of every mean. Of a column
+/// without parts.
 [[nodiscard]] Score score_of(Index& index, const std::string& key, const Column& column);
 /// seconds, minutes and peak_memory (in bytes; their sum, and the greatest, over all stages), parameters, bytes,
 /// final_loss (of the last).

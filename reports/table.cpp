@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -19,6 +20,34 @@
 namespace atelier::reports {
 namespace {
 
+std::optional<double> root_of_product(const std::optional<double>& a, const std::optional<double>& b) {
+  return a && b && *a >= 0 && *b >= 0 ? std::optional(std::sqrt(*a * *b)) : std::nullopt;
+}
+
+/// sqrt(a·b) of the two means at every level (evaluation.md 3: not a mean of roots), so without a standard error.
+Cell geometric_mean(const Cell& a, const Cell& b) {
+  Cell cell = a;
+  cell.failed = a.failed || b.failed;
+  cell.dropped = std::max(a.dropped, b.dropped);
+  cell.concepts = std::min(a.concepts, b.concepts);
+  cell.runs = std::min(a.runs, b.runs);
+  cell.mean = root_of_product(a.mean, b.mean);
+  cell.se.reset();
+  cell.variance.reset();
+  cell.values.clear();
+  cell.seeds.clear();
+  const std::map<std::string, double> others(b.values.begin(), b.values.end());
+  for (const auto& [subject, value] : a.values) {
+    const auto other = others.find(subject);
+    if (other == others.end()) continue;
+    if (const auto root = root_of_product(value, other->second)) {
+      cell.values.emplace_back(subject, *root);
+      cell.seeds.emplace_back(subject, std::vector{*root});
+    }
+  }
+  return cell;
+}
+
 class CellReader {
  public:
   CellReader(Index& index, const StudyFacts& facts) : index_(index), facts_(facts) {}
@@ -29,6 +58,8 @@ class CellReader {
   Cell read(const RowGroup& group, const Column& column) {
     Cell cell;
     if (column.evaluation == nullptr && group.kind == "anchor") return cell;  // nothing is trained
+    if (const auto parts = parts_of(column); parts.size() == 2)
+      return geometric_mean(read(group, parts[0]), read(group, parts[1]));
     std::map<std::string, std::vector<RunValue>> concepts;
     for (const RunFacts* run : group.runs) {
       auto& values = concepts[run->subject];
@@ -46,8 +77,9 @@ class CellReader {
   Cell references(const Column& column, const std::string& which) {
     Cell cell;
     std::map<std::string, std::vector<RunValue>> concepts;
-    const bool shown = column.metric.ends_with("_i") || column.metric == "reconstruction" ||
-                       (column.metric.ends_with("_t") && which == "distinct");
+    const bool of_images =
+        column.metric.ends_with("_i") || column.metric.ends_with("_i_full") || column.metric == "reconstruction";
+    const bool shown = of_images || (column.metric.ends_with("_t") && which == "distinct");
     if (column.evaluation == nullptr || !shown) return cell;
     for (const auto& run : facts_.runs) {
       if (left_out_.contains(run.subject)) continue;
@@ -58,8 +90,7 @@ class CellReader {
         values.push_back({*value, {}});
     }
     finish(concepts, cell);
-    const bool of_text = !column.metric.ends_with("_i") && column.metric != "reconstruction";
-    return of_text && !cell.mean ? Cell{} : cell;  // scores of earlier versions do not tell
+    return !of_images && !cell.mean ? Cell{} : cell;  // scores of earlier versions do not tell
   }
 
  private:

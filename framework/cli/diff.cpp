@@ -32,8 +32,8 @@ Json descriptions_of(const Store& store, const FoundRun& run) {
       name += output.contains("prompt_id") ? " " + output.value("prompt_id", "") : "";
       const auto evaluations = evaluations_of(job, output);
       // One prompt's pictures may be there twice, for evaluations that want them otherwise.
-      if ((job.at("kind") == "sample" || job.at("kind") == "given") && all.contains(name))
-        name += " for " + join(evaluations);
+      const bool shared = job.at("kind") == "sample" || job.at("kind") == "given" || job.at("kind") == "mask";
+      if (shared && all.contains(name)) name += " for " + join(evaluations);
       // A merge of two LoRAs that the same stage trains: the subject's comes first.
       if (job.at("kind") == "train" && all.contains(name)) name += " of the style";
       if (job.at("kind") != "score") all[name] = output.at("description");

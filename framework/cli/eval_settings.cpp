@@ -48,7 +48,7 @@ Json eval_scoring(const ProtocolSpec& protocol, const std::vector<std::string>& 
   Json scoring = protocol.scoring;
   scoring["id"] = protocol.id;
   auto known = scoring_settings(protocol);
-  std::erase(known, "batch");  // of how a study computes
+  for (const auto* of_studies : {"batch", "mask_text", "photo_masks"}) std::erase(known, of_studies);
   Json changes = Json::object();
   for (const auto& setting : settings) {
     const auto equals = setting.find('=');

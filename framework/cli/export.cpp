@@ -35,7 +35,7 @@ namespace fs = std::filesystem;
 struct ExportOptions {
   std::string study, store, out, grid, bundle, figure, evaluation, form = "atelier";
   std::int64_t prompts = 12, cell = 0;
-  bool images = false, artifacts = false, json = false, with_pictures = false;
+  bool images = false, masks = false, artifacts = false, json = false, with_pictures = false;
 };
 
 /// The folder of every run: `<method>/<concept>/seed<S>_step<C>`. Runs that would share one (anchors of two base models
@@ -62,18 +62,23 @@ std::map<std::string, fs::path> folders_of(const std::vector<RunInfo>& runs) {
 /// Sampled here, or another program's.
 bool has_pictures(const ArtifactInfo& artifact) { return artifact.kind == "sample" || artifact.kind == "given"; }
 
+/// What `--images`, or `--masks`, writes.
+bool is_written(const ArtifactInfo& artifact, bool masks) {
+  return masks ? artifact.kind == "mask" : has_pictures(artifact);
+}
+
 /// Trained, or merged from two that were.
 bool is_artifact(const ArtifactInfo& artifact) { return artifact.kind == "train" || artifact.kind == "merge"; }
 
 /// The folder of each set of a run's pictures, by key: the prompt's name. Where evaluations want pictures of one prompt
 /// otherwise (another size or number), theirs stand behind it.
-std::map<std::string, std::string> prompt_folders(const std::vector<ArtifactInfo>& artifacts) {
+std::map<std::string, std::string> prompt_folders(const std::vector<ArtifactInfo>& artifacts, bool masks) {
   std::map<std::string, int> uses;
-  for (const ArtifactInfo& artifact : artifacts) uses[artifact.prompt] += has_pictures(artifact) ? 1 : 0;
+  for (const ArtifactInfo& artifact : artifacts) uses[artifact.prompt] += is_written(artifact, masks) ? 1 : 0;
   std::map<std::string, std::string> texts;  // by key
   std::set<std::string> all;
   for (const ArtifactInfo& artifact : artifacts) {
-    if (!has_pictures(artifact)) continue;
+    if (!is_written(artifact, masks)) continue;
     std::string text = artifact.prompt;
     if (uses[artifact.prompt] > 1) {
       text += "." + (artifact.evaluations.empty() ? artifact.key.substr(0, 8) : join(artifact.evaluations, "+"));
@@ -91,12 +96,12 @@ class Exporter {
   Exporter(const Store& store, const ExportOptions& options) : store_(store), options_(options) {}
 
   void add(const fs::path& folder, const std::vector<ArtifactInfo>& artifacts) {
-    const auto prompts = prompt_folders(artifacts);
+    const auto prompts = prompt_folders(artifacts, options_.masks);
     for (const ArtifactInfo& artifact : artifacts) {
       if (!artifact.own) continue;
       if (artifact.object.empty()) {
         ++missing_;
-      } else if (has_pictures(artifact) && options_.images) {
+      } else if ((options_.images || options_.masks) && is_written(artifact, options_.masks)) {
         write_images(fs::path(options_.out) / folder / prompts.at(artifact.key), artifact);
       } else if (is_artifact(artifact) && options_.artifacts) {
         write_artifact(fs::path(options_.out) / folder, artifact);
@@ -198,16 +203,16 @@ int export_loras(const ExportOptions& options, const Json& items, std::size_t mi
 }
 
 void check_choice(const ExportOptions& options) {
-  const std::string all = "--images, --artifacts, --grid, --figure and --bundle";
-  const auto chosen = static_cast<int>(options.images) + static_cast<int>(options.artifacts) +
-                      static_cast<int>(!options.grid.empty()) + static_cast<int>(!options.figure.empty()) +
-                      static_cast<int>(!options.bundle.empty());
+  const std::string all = "--images, --masks, --artifacts, --grid, --figure and --bundle";
+  const auto chosen = static_cast<int>(options.images) + static_cast<int>(options.masks) +
+                      static_cast<int>(options.artifacts) + static_cast<int>(!options.grid.empty()) +
+                      static_cast<int>(!options.figure.empty()) + static_cast<int>(!options.bundle.empty());
   if (chosen != 1) {
     throw Error(
         {.where = "export", .found = (chosen == 0 ? "none of " : "several of ") + all, .expected = "one of them"},
         ErrorKind::usage);
   }
-  const bool folder = options.images || options.artifacts;
+  const bool folder = options.images || options.masks || options.artifacts;
   if (folder == options.out.empty()) {
     const std::string other = !options.grid.empty() ? "--grid" : !options.figure.empty() ? "--figure" : "--bundle";
     throw Error({.where = "export",
@@ -335,6 +340,7 @@ void add_export(CLI::App& parent, Action& action) {
   const auto options = std::make_shared<ExportOptions>();
   app->add_option("study", options->study, "the study's name")->required()->type_name("STUDY");
   app->add_flag("--images", options->images, "pictures: <method>/<concept>/<seed>/<prompt>/<k>.png");
+  app->add_flag("--masks", options->masks, "the masks of pictures, in the same folders, and those of the photos");
   app->add_flag("--artifacts", options->artifacts, "trained tensors: <method>/<concept>/<seed>/….safetensors");
   one_of(app->add_option(
                 "--form", options->form,
@@ -357,7 +363,8 @@ void add_export(CLI::App& parent, Action& action) {
                   "a folder to make, from which `table` and `report` with --store DIR print the same elsewhere")
       ->type_name("DIR");
   app->add_flag("--with-pictures", options->with_pictures, "put the pictures into the bundle too");
-  app->add_option("--out", options->out, "folder to write into, for --images and --artifacts")->type_name("DIR");
+  app->add_option("--out", options->out, "folder to write into, for --images, --masks and --artifacts")
+      ->type_name("DIR");
   add_store(*app, options->store);
   app->add_flag("--json", options->json, "one JSON object a file on standard output");
   app->footer(

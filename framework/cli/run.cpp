@@ -47,6 +47,9 @@ void print_plan(const Json& manifest, const std::optional<Store>& store, bool wi
   if (const Json& merges = counts["merge"]; merges["jobs"] > 0) {
     fmt::print("to merge: {} pairs of a subject's and a style's LoRA\n", merges["jobs"].dump());
   }
+  if (const Json& masks = counts["mask"]; masks["jobs"] > 0) {
+    fmt::print("to mask: {} pictures and photos in {} jobs\n", masks["images"].dump(), masks["jobs"].dump());
+  }
   if (const Json& given = counts["given"]; given["jobs"] > 0) {
     fmt::print("to take into the store: {} pictures of other programs\n", given["images"].dump());
   }

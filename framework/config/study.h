@@ -99,6 +99,7 @@ struct StudyEvaluation {
   std::optional<std::int64_t> images;  ///< per prompt
   std::string prompts;                 ///< list id; "": the protocol's
   std::optional<std::int64_t> size;    ///< pixels; absent: the base model's
+  std::vector<std::string> encoders;   ///< roles that score; empty: all of the protocol's
   Json overrides = Json::object();     ///< the protocol's own settings
   SourcePosition at;
 };

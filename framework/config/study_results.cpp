@@ -79,6 +79,8 @@ class EvaluationReader {
         made.size = read_size(value, where, faults_);
       } else if (key == "prompts") {
         read_prompts(value, where, made);
+      } else if (key == "encoders") {
+        made.encoders = yaml_texts(value, where, faults_);
       } else if (key != "protocol") {
         read_override(key, at, value, path, made);
       }
@@ -100,7 +102,7 @@ class EvaluationReader {
     if (known_.protocol_settings && !made.protocol.empty()) {
       auto names = known_.protocol_settings(made.protocol);
       if (std::ranges::count(names, key) == 0) {
-        names.insert(names.end(), {"protocol", "name", "images", "prompts", "size"});
+        names.insert(names.end(), {"protocol", "name", "images", "prompts", "size", "encoders"});
         add_unknown(at, path + ": unknown key", key, names, faults_);
         return;
       }

@@ -123,6 +123,33 @@ Json class_images_description(const ClassImageIngredients& in, const std::vector
   return description;
 }
 
+namespace {
+
+Json mask_ingredients(const MaskIngredients& in) {
+  return {{"kind", "mask"},
+          {"framework", kFrameworkNumerics},
+          {"numerics", kMaskNumerics},
+          {"segmenter", in.segmenter},
+          {"text", in.text},
+          {"exif", in.exif},
+          {"numerics_class", in.numerics_class}};
+}
+
+}  // namespace
+
+Json mask_description(const MaskIngredients& in, const std::string& images) {
+  Json description = mask_ingredients(in);
+  description["images"] = images;
+  return description;
+}
+
+Json photo_mask_description(const MaskIngredients& in, const std::string& rule, const Json& photos) {
+  Json description = mask_ingredients(in);
+  description["rule"] = rule;
+  description["photos"] = photos;
+  return description;
+}
+
 std::int64_t picture_seed(std::int64_t sample_seed, const std::string& text, std::int64_t k) {
   return seed_of("atelier.sample/1", {std::to_string(sample_seed), text, std::to_string(k)});
 }

@@ -79,6 +79,22 @@ struct ClassImageIngredients {
 [[nodiscard]] Json class_images_description(const ClassImageIngredients& ingredients,
                                             const std::vector<std::int64_t>& seeds);
 
+/// Raised when masks change (front end of the segmenter, resizing of what it says).
+inline constexpr int kMaskNumerics = 1;
+
+/// Foreground masks of pictures, or of a concept's photos.
+struct MaskIngredients {
+  Json segmenter;  ///< its digest; null: no picture asks it
+  Json text;       ///< what it looks for; null without one
+  std::string exif = "apply";
+  Json numerics_class;
+};
+/// Of the set of pictures under the key `images`.
+[[nodiscard]] Json mask_description(const MaskIngredients& ingredients, const std::string& images);
+/// Of photos [{sha256, mask: SHA-256 or null}], each by the `rule` auto, files, alpha or segmenter.
+[[nodiscard]] Json photo_mask_description(const MaskIngredients& ingredients, const std::string& rule,
+                                          const Json& photos);
+
 /// N of image k of a class: `atelier sample --seed N` draws it again. First 8 bytes (big endian) of
 /// SHA-256("atelier.class_image/1\0<prompt>\0<k>") >> 33: no seed of a study or run decides it.
 [[nodiscard]] std::int64_t class_image_seed(const std::string& prompt, std::int64_t k);

@@ -28,9 +28,16 @@ std::int64_t steps_to_do(const Json& job, const Store* store) {
 std::int64_t images_to_make(const Json& job, const Store* store) {
   std::int64_t images = 0;
   for (const Json& output : job.at("outputs")) {
-    if (!there(output, store)) images += static_cast<std::int64_t>(output.at("seeds").size());
+    if (there(output, store)) continue;
+    images += output.contains("count") ? output.at("count").get<std::int64_t>()
+                                       : static_cast<std::int64_t>(output.at("seeds").size());
   }
   return images;
+}
+
+/// What a protocol says about its scores, as a manifest has it.
+Json score_settings(const ProtocolSpec& protocol) {
+  return {{"scoring", protocol.scoring}, {"reduction", protocol.reduction}};
 }
 
 }  // namespace
@@ -48,7 +55,7 @@ Known known_words(const PluginCatalog& plugins, const PromptCatalog& prompts) {
   known.schedulers = sampler_schedulers();
   known.scheduler_settings = sampler_settings;
   known.protocol_settings = [](const std::string& id) { return scoring_settings(read_protocol(id)); };
-  known.scores = [](const std::string& id) { return all_scores(id, read_protocol(id).scoring); };
+  known.scores = [](const std::string& id) { return all_scores(id, score_settings(read_protocol(id))); };
   known.protocol_scheduler = [](const std::string& id) {
     return read_protocol(id).pictures.at("sampler").at("scheduler").get<std::string>();
   };
@@ -78,6 +85,7 @@ Json plan_counts(const Json& manifest, const Store* store) {
               {"sample", {{"jobs", 0}, {"images", 0}}},
               {"given", {{"jobs", 0}, {"images", 0}}},
               {"merge", {{"jobs", 0}}},
+              {"mask", {{"jobs", 0}, {"images", 0}}},
               {"score", {{"jobs", 0}}}};
   for (const Json& job : manifest.at("jobs")) {
     if (std::ranges::all_of(job.at("outputs"), [&](const Json& output) { return there(output, store); })) {
@@ -88,7 +96,7 @@ Json plan_counts(const Json& manifest, const Store* store) {
     auto& entry = counts[kind];
     entry["jobs"] = entry["jobs"].get<std::int64_t>() + 1;
     if (kind == "train") entry["steps"] = entry["steps"].get<std::int64_t>() + steps_to_do(job, store);
-    if (kind == "sample" || kind == "generate" || kind == "given")
+    if (kind == "sample" || kind == "generate" || kind == "given" || kind == "mask")
       entry["images"] = entry["images"].get<std::int64_t>() + images_to_make(job, store);
   }
   return counts;

@@ -34,8 +34,8 @@ struct PlanSources {
 [[nodiscard]] Json make_manifest(const Study& study, const PlanSources& sources);
 
 /// Counts of a manifest against a store's keys (null: no store yet): {"runs", "jobs": {"total", "cached"}, "train":
-/// {"jobs", "steps"}, "generate", "sample" and "given": {"jobs", "images"}, "merge" and "score": {"jobs"}}; steps and
-/// images are those still to be made.
+/// {"jobs", "steps"}, "generate", "sample" and "given": {"jobs", "images"}, "mask": the same, "merge" and "score":
+/// {"jobs"}}; steps and images are those still to be made.
 class Store;
 [[nodiscard]] Json plan_counts(const Json& manifest, const Store* store);
 

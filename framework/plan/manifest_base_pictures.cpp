@@ -17,7 +17,8 @@ Json plain_sampler(Json sampler) {
 }  // namespace
 
 PlannedPictures ManifestBuilder::base_pictures(const PlannedModel& model, const StudyEvaluation& evaluation,
-                                               const Json& pictures) {
+                                               const Json& settings) {
+  const Json& pictures = settings.at("pictures");
   const SampleIngredients own = sampling_of(model, evaluation, pictures);
   const std::string word = shows_class(pictures) ? model.subject.at("class_word").get<std::string>() : "";
   ClassImageIngredients in{.base = own.base,
@@ -40,7 +41,7 @@ PlannedPictures ManifestBuilder::base_pictures(const PlannedModel& model, const 
   Json& drawing = job(identity, "generate", {}, model.base->digest, std::move(content));
   PlannedPictures planned{.job = drawing.at("id").get<std::int64_t>()};
   const auto count = pictures.at("images_per_prompt").get<std::int64_t>();
-  for (const PromptPlace& place : prompts_of(sources_.prompts, pictures, model.subject.at("kind").get<std::string>())) {
+  for (const PromptPlace& place : prompts_for(model, evaluation, settings)) {
     in.prompt = filled(place.text, word);
     const auto& seeds = seeds_of(place.text, count);
     Json description = class_images_description(in, seeds);
@@ -57,14 +58,14 @@ PlannedPictures ManifestBuilder::base_pictures(const PlannedModel& model, const 
       output = std::prev(outputs.end());
     }
     serve(*output, evaluation.name);
-    add_set(planned, place, key);
+    add_set(planned, place, scored_text(place, evaluation, settings), key);
   }
   return planned;
 }
 
 std::int64_t ManifestBuilder::add_base_pictures(const PlannedModel& model, const StudyEvaluation& evaluation,
-                                                const Json& pictures, PlannedPictures& planned) {
-  const PlannedPictures base = base_pictures(model, evaluation, pictures);
+                                                const Json& settings, PlannedPictures& planned) {
+  const PlannedPictures base = base_pictures(model, evaluation, settings);
   for (std::size_t i = 0; i < planned.sets.size(); ++i) {
     planned.sets[i]["beside"] = base.sets[i].at("key");
     planned.described[i]["beside"] = base.sets[i].at("key");

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -52,8 +53,18 @@ struct PlannedModel {
 /// The pictures that a scoring job looks at: what makes them, and where each prompt's are.
 struct PlannedPictures {
   std::int64_t job = -1;
-  Json sets = Json::array();       ///< for the job: prompt_id, text, role, key
-  Json described = Json::array();  ///< for its key
+  Json sets = Json::array();           ///< for the job: prompt_id, text, role, key
+  Json described = Json::array();      ///< for its key
+  std::set<std::string> changed = {};  ///< prompts that change how the concept looks
+};
+
+struct PromptPlace;
+
+/// What a scoring job of foregrounds needs besides pictures.
+struct PlannedMasks {
+  std::vector<std::int64_t> needs;  ///< jobs
+  Json photos;                      ///< key of the masks of the references
+  Json record;                      ///< for the manifest: segmenter, text, photos
 };
 
 /// One way in which a cell's pictures are sampled.
@@ -102,22 +113,40 @@ class ManifestBuilder {
   void evaluate(const PlannedModel& model, const std::string& subject, const StudyEvaluation& evaluation,
                 const std::string& run, const std::vector<std::int64_t>& needs);
   /// Pictures of the run, whoever makes them. `beside`: the evaluation wants those of the base model too.
-  PlannedPictures pictures_of(const PlannedModel& model, const StudyEvaluation& evaluation, const Json& pictures,
+  PlannedPictures pictures_of(const PlannedModel& model, const StudyEvaluation& evaluation, const Json& settings,
                               const std::vector<std::int64_t>& needs, bool beside);
   /// How the run samples pictures of the size and batch that the evaluation wants.
   [[nodiscard]] SampleIngredients sampling_of(const PlannedModel& model, const StudyEvaluation& evaluation,
                                               const Json& pictures) const;
   /// Pictures of the base model with the run's sampler, for the same prompts and from the same seeds. Neither method
   /// nor concept is in their keys: all runs that sample alike share them.
-  PlannedPictures base_pictures(const PlannedModel& model, const StudyEvaluation& evaluation, const Json& pictures);
+  PlannedPictures base_pictures(const PlannedModel& model, const StudyEvaluation& evaluation, const Json& settings);
   /// Puts their keys beside those of the run's pictures. Returns the job that draws them.
-  std::int64_t add_base_pictures(const PlannedModel& model, const StudyEvaluation& evaluation, const Json& pictures,
+  std::int64_t add_base_pictures(const PlannedModel& model, const StudyEvaluation& evaluation, const Json& settings,
                                  PlannedPictures& planned);
   /// Pictures that the run samples.
-  PlannedPictures sampled_pictures(const PlannedModel& model, const StudyEvaluation& evaluation, const Json& pictures,
+  PlannedPictures sampled_pictures(const PlannedModel& model, const StudyEvaluation& evaluation, const Json& settings,
                                    const std::vector<std::int64_t>& needs);
   /// Pictures that lie where `images:` says. Throws Error (usage) naming the first of those that do not.
-  PlannedPictures given_pictures(const PlannedModel& model, const StudyEvaluation& evaluation, const Json& pictures);
+  PlannedPictures given_pictures(const PlannedModel& model, const StudyEvaluation& evaluation, const Json& settings);
+  /// The prompts of an evaluation for a concept. Throws Error (usage) for one whose prompt_set leads to no list.
+  [[nodiscard]] std::vector<PromptPlace> prompts_for(const PlannedModel& model, const StudyEvaluation& evaluation,
+                                                     const Json& settings) const;
+  /// What a prompt's pictures are compared with. Throws Error (usage) for a list without the texts that the rule wants.
+  [[nodiscard]] std::string scored_text(const PromptPlace& place, const StudyEvaluation& evaluation,
+                                        const Json& settings) const;
+  /// Where in the study an evaluation stands, for errors.
+  [[nodiscard]] std::string place_of(const StudyEvaluation& evaluation) const;
+  /// Masks of pictures and photos for a protocol that scores foregrounds: adds the jobs that make them, and their keys
+  /// to the pictures.
+  PlannedMasks masks_for(const PlannedModel& model, const std::string& subject, const StudyEvaluation& evaluation,
+                         const Json& settings, PlannedPictures& pictures);
+  std::int64_t picture_masks(const PlannedModel& model, const StudyEvaluation& evaluation, const MaskIngredients& in,
+                             const Json& segmenter, PlannedPictures& pictures);
+  std::int64_t photo_masks(const PlannedModel& model, const std::string& subject, const StudyEvaluation& evaluation,
+                           MaskIngredients in, const Json& segmenter, const std::string& rule, Json& key);
+  /// Throws Error with the place of the evaluation where there is none.
+  [[nodiscard]] const Json& segmenter_of(const StudyEvaluation& evaluation, const Json& masks) const;
   [[nodiscard]] Json common_job(const PlannedModel& model) const;
   [[nodiscard]] Json subject_of(const Cell& cell) const;
   /// A path that the study names: relative ones count from its folder.
@@ -138,7 +167,10 @@ class ManifestBuilder {
   [[nodiscard]] const std::vector<std::int64_t>& seeds_of(const std::string& text, std::int64_t count);
   /// The options with paths of files as the worker can open them: relative ones count from the study's folder.
   [[nodiscard]] Json opened_options(const Cell& cell, const MethodSpec& spec) const;
+  /// Of the roles that the evaluation scores with.
   [[nodiscard]] Json encoders_of(const StudyEvaluation& evaluation, const ProtocolSpec& protocol) const;
+  /// Leaves the encoders that the evaluation names. Throws Error (usage) for a role that the protocol does not have.
+  void choose_encoders(const StudyEvaluation& evaluation, Json& scoring) const;
   /// The job with this content, a new one where there is none.
   Json& job(const std::string& identity, const std::string& kind, const std::vector<std::int64_t>& needs,
             const std::string& base, Json content);
@@ -154,6 +186,7 @@ class ManifestBuilder {
   std::map<std::pair<std::string, std::int64_t>, std::vector<std::int64_t>> seeds_;
   std::map<std::string, std::int64_t> job_index_;  // by identity
   std::map<std::string, std::vector<ConceptPhoto>> class_folders_;
+  std::map<std::string, std::set<std::string>> changed_prompts_;  // by evaluation, of all concepts
   Json jobs_ = Json::array(), runs_ = Json::array(), protocols_ = Json::object();
 };
 

@@ -60,7 +60,8 @@ void ManifestBuilder::add_given(const Cell& cell) {
 }
 
 PlannedPictures ManifestBuilder::given_pictures(const PlannedModel& model, const StudyEvaluation& evaluation,
-                                                const Json& pictures) {
+                                                const Json& settings) {
+  const Json& pictures = settings.at("pictures");
   const GivenPictures& given = *model.given;
   const PathTemplate place(given.method->images, picture_path_fields());
   Json content = common_job(model);
@@ -70,8 +71,7 @@ PlannedPictures ManifestBuilder::given_pictures(const PlannedModel& model, const
   PlannedPictures planned{.job = taking.at("id").get<std::int64_t>()};
   const auto count = pictures.at("images_per_prompt").get<std::int64_t>();
   Absent absent;
-  for (const PromptPlace& prompt :
-       prompts_of(sources_.prompts, pictures, model.subject.at("kind").get<std::string>())) {
+  for (const PromptPlace& prompt : prompts_for(model, evaluation, settings)) {
     Json files = Json::array(), digests = Json::array(), seeds = Json::array();
     for (std::int64_t k = 0; k < count; ++k) {
       const fs::path file = resolved_path(place.path({{"concept", given.subject},
@@ -107,7 +107,7 @@ PlannedPictures ManifestBuilder::given_pictures(const PlannedModel& model, const
       output = std::prev(outputs.end());
     }
     serve(*output, evaluation.name);
-    add_set(planned, prompt, key);
+    add_set(planned, prompt, scored_text(prompt, evaluation, settings), key);
   }
   refuse(absent, *given.method, given.subject, study_.file);
   return planned;

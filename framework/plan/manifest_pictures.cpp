@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "framework/core/error.h"
+#include "framework/core/text.h"
 #include "framework/plan/manifest_builder.h"
 #include "framework/plan/manifest_prompts.h"
 #include "framework/store/store.h"
@@ -21,10 +22,48 @@ const std::vector<std::int64_t>& ManifestBuilder::seeds_of(const std::string& te
   return seeds;
 }
 
+std::string ManifestBuilder::place_of(const StudyEvaluation& evaluation) const {
+  return fmt::format("{}: evaluate {}", place_text(study_.file, evaluation.at), evaluation.name);
+}
+
+std::vector<PromptPlace> ManifestBuilder::prompts_for(const PlannedModel& model, const StudyEvaluation& evaluation,
+                                                      const Json& settings) const {
+  const std::string subject = model.subject.at("name").get<std::string>();
+  Json pictures = settings.at("pictures");
+  for (Json& entry : pictures.at("prompts")) {
+    if (!entry.contains("set")) continue;
+    const std::string& set = concepts_.at(subject).folder.facts.prompt_set;
+    const std::string id = entry.at("set").get<std::string>() + "/" + set;
+    if (set.empty() || !sources_.prompts.contains(id)) {
+      throw Error({.where = place_of(evaluation),
+                   .found = set.empty() ? fmt::format("the concept {} without prompt_set", subject)
+                                        : fmt::format("the prompt_set {} of {}, for which there is no list {}", set,
+                                                      subject, id),
+                   .expected = fmt::format("a list of {}", entry.at("set").get<std::string>()),
+                   .advice = "say prompt_set in the concept's concept.yaml, or give the evaluation `prompts`"},
+                  ErrorKind::usage);
+    }
+    entry["list"] = id;
+  }
+  return prompts_of(sources_.prompts, pictures, model.subject.at("kind").get<std::string>());
+}
+
+std::string ManifestBuilder::scored_text(const PromptPlace& place, const StudyEvaluation& evaluation,
+                                         const Json& settings) const {
+  if (const auto text = place.scored(settings.at("scoring").at("text_rule").get<std::string>())) return *text;
+  throw Error({.where = place_of(evaluation),
+               .found = fmt::format("the prompt list {} without edit phrases", place.id.substr(0, place.id.rfind('/'))),
+               .expected = "a list that says what each prompt asks for beside the concept",
+               .advice = "take catversion/evaluation, dreambooth/evaluation_object or another list with `edits`"},
+              ErrorKind::usage);
+}
+
 /// A protocol with what the study changed in it: pictures and scoring.
 Json ManifestBuilder::protocol_settings(const StudyEvaluation& evaluation) {
   const ProtocolSpec& spec = protocol(evaluation.protocol);
   Json settings{{"id", spec.id}, {"title", spec.title}, {"pictures", spec.pictures}, {"scoring", spec.scoring}};
+  settings["reduction"] = spec.reduction;
+  choose_encoders(evaluation, settings["scoring"]);
   if (evaluation.images) settings["pictures"]["images_per_prompt"] = *evaluation.images;
   if (!evaluation.prompts.empty()) {
     Json lists = Json::array();
@@ -35,24 +74,48 @@ Json ManifestBuilder::protocol_settings(const StudyEvaluation& evaluation) {
     lists.push_back({{"list", evaluation.prompts}, {"role", role == "reconstruction" ? Json("edit") : role}});
     settings["pictures"]["prompts"] = lists;
   }
-  change_scoring(settings["scoring"], evaluation.overrides,
-                 fmt::format("{}: evaluate {}", study_.file, evaluation.name));
+  Json changes = evaluation.overrides;
+  if (!spec.masks.is_null()) {
+    settings["masks"] = spec.masks;
+    change_masks(settings["masks"], changes, place_of(evaluation));
+  }
+  change_scoring(settings["scoring"], changes, place_of(evaluation));
   settings["changed"] = {{"images_per_prompt", evaluation.images ? Json(*evaluation.images) : Json()},
                          {"prompts", evaluation.prompts.empty() ? Json() : Json(evaluation.prompts)},
+                         {"encoders", evaluation.encoders.empty() ? Json() : Json(join(evaluation.encoders, "+"))},
                          {"size", evaluation.size ? Json(*evaluation.size) : Json()},
                          {"settings", evaluation.overrides}};
   return settings;
 }
 
+void ManifestBuilder::choose_encoders(const StudyEvaluation& evaluation, Json& scoring) const {
+  if (evaluation.encoders.empty()) return;
+  Json chosen = Json::object();
+  std::vector<std::string> known;
+  for (const auto& [role, use] : scoring.at("encoders").items()) known.push_back(role);
+  for (const std::string& role : evaluation.encoders) {
+    if (std::ranges::count(known, role) > 0) {
+      chosen[role] = scoring.at("encoders").at(role);
+      continue;
+    }
+    throw Error({.where = place_of(evaluation) + ": encoders",
+                 .found = fmt::format("\"{}\"", role),
+                 .expected = "some of the protocol's: " + join(known)},
+                ErrorKind::usage);
+  }
+  scoring["encoders"] = std::move(chosen);
+}
+
 Json ManifestBuilder::encoders_of(const StudyEvaluation& evaluation, const ProtocolSpec& protocol) const {
   Json encoders = Json::object();
   for (const auto& [role, entry] : protocol.encoders.items()) {
+    if (!evaluation.encoders.empty() && std::ranges::count(evaluation.encoders, role) == 0) continue;
     const auto chosen = study_.encoders.find(role);
     const std::string name = chosen == study_.encoders.end() ? entry.at("model").get<std::string>() : chosen->second;
     try {
       encoders[role] = sources_.models.encoder(resolved_model(name));
     } catch (const Error& error) {
-      throw Error({.where = fmt::format("{}: evaluate {}: encoder {}", study_.file, evaluation.protocol, role),
+      throw Error({.where = fmt::format("{}: encoder {}", place_of(evaluation), role),
                    .found = error.what(),
                    .expected = "a folder with the encoder",
                    .advice = fmt::format("name it under `encoders: {{{}: …}}`", role)},
@@ -81,7 +144,8 @@ SampleIngredients ManifestBuilder::sampling_of(const PlannedModel& model, const 
 }
 
 PlannedPictures ManifestBuilder::sampled_pictures(const PlannedModel& model, const StudyEvaluation& evaluation,
-                                                  const Json& pictures, const std::vector<std::int64_t>& needs) {
+                                                  const Json& settings, const std::vector<std::int64_t>& needs) {
+  const Json& pictures = settings.at("pictures");
   const SampleIngredients in = sampling_of(model, evaluation, pictures);
   const bool of_class = shows_class(pictures);
   const std::string phrase = of_class ? model.subject.at("class_word").get<std::string>() : model.phrase;
@@ -98,7 +162,7 @@ PlannedPictures ManifestBuilder::sampled_pictures(const PlannedModel& model, con
   Json& sampling = job(key_of({{"sample", identity}}), "sample", needs, model.base->digest, std::move(content));
   PlannedPictures planned{.job = sampling.at("id").get<std::int64_t>()};
   const auto count = pictures.at("images_per_prompt").get<std::int64_t>();
-  for (const PromptPlace& place : prompts_of(sources_.prompts, pictures, model.subject.at("kind").get<std::string>())) {
+  for (const PromptPlace& place : prompts_for(model, evaluation, settings)) {
     SamplePrompt prompt{.id = place.id,
                         .text = place.text,
                         .filled = filled(place.text, phrase),
@@ -119,17 +183,17 @@ PlannedPictures ManifestBuilder::sampled_pictures(const PlannedModel& model, con
       output = std::prev(outputs.end());
     }
     serve(*output, evaluation.name);
-    add_set(planned, place, key);
+    add_set(planned, place, scored_text(place, evaluation, settings), key);
   }
   return planned;
 }
 
 PlannedPictures ManifestBuilder::pictures_of(const PlannedModel& model, const StudyEvaluation& evaluation,
-                                             const Json& pictures, const std::vector<std::int64_t>& needs,
+                                             const Json& settings, const std::vector<std::int64_t>& needs,
                                              bool beside) {
-  if (model.given) return given_pictures(model, evaluation, pictures);
-  if (beside && model.method == "anchor:class_word") return base_pictures(model, evaluation, pictures);
-  return sampled_pictures(model, evaluation, pictures, needs);
+  if (model.given) return given_pictures(model, evaluation, settings);
+  if (beside && model.method == "anchor:class_word") return base_pictures(model, evaluation, settings);
+  return sampled_pictures(model, evaluation, settings, needs);
 }
 
 void ManifestBuilder::evaluate(const PlannedModel& model, const std::string& subject, const StudyEvaluation& evaluation,
@@ -140,10 +204,13 @@ void ManifestBuilder::evaluate(const PlannedModel& model, const std::string& sub
   const bool beside = compares_with_base(settings);
   // Another program's model draws nothing here, and without a concept in the prompt the base model is itself.
   if ((beside || shows_class(pictures)) && (model.given || model.method == "anchor:prompt_only")) return;
-  PlannedPictures planned = pictures_of(model, evaluation, pictures, needs, beside);
+  PlannedPictures planned = pictures_of(model, evaluation, settings, needs, beside);
   std::vector<std::int64_t> drawing{planned.job};
-  const auto also = beside ? add_base_pictures(model, evaluation, pictures, planned) : planned.job;
+  const auto also = beside ? add_base_pictures(model, evaluation, settings, planned) : planned.job;
   if (also != planned.job) drawing.push_back(also);
+  PlannedMasks masks;
+  if (settings.contains("masks")) masks = masks_for(model, subject, evaluation, settings, planned);
+  drawing.insert(drawing.end(), masks.needs.begin(), masks.needs.end());
   for (const auto each : drawing) use(each, run);
 
   Json references = Json::array(), digests = Json::array();
@@ -166,6 +233,7 @@ void ManifestBuilder::evaluate(const PlannedModel& model, const std::string& sub
                    {"class_word", model.subject.at("class_word")},
                    {"sets", std::move(planned.described)},
                    {"numerics_class", numerics_class_}};
+  if (!masks.photos.is_null()) description["masks"] = masks.photos;
   const std::string key = key_of(description);
   Json score = common_job(model);
   score["plugin"] = nullptr;
@@ -173,6 +241,7 @@ void ManifestBuilder::evaluate(const PlannedModel& model, const std::string& sub
   score["encoders"] = encoders;
   score["references"] = std::move(references);
   score["sets"] = std::move(planned.sets);
+  if (!masks.photos.is_null()) score["reference_masks"] = masks.photos;
   Json& scored = job(key, "score", drawing, model.base == nullptr ? "" : model.base->digest, std::move(score));
   if (scored.at("outputs").empty())
     scored["outputs"].push_back({{"key", key}, {"description", std::move(description)}});
@@ -180,6 +249,10 @@ void ManifestBuilder::evaluate(const PlannedModel& model, const std::string& sub
   use(scored.at("id").get<std::int64_t>(), run);
   Json record = settings;
   record["encoders"] = encoder_digests;
+  if (!masks.record.is_null()) record["masks"] = masks.record;
+  auto& changed = changed_prompts_[evaluation.name];
+  changed.merge(planned.changed);
+  record["changes_appearance"] = changed;
   protocols_[evaluation.name] = record;
 }
 

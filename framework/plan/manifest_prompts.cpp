@@ -29,15 +29,27 @@ std::vector<PromptPlace> prompts_of(const PromptCatalog& catalog, const Json& pi
     const std::string id = entry.at("list").get<std::string>();
     const PromptList& list = catalog.list(id);
     for (std::size_t i = 0; i < list.prompts.size(); ++i) {
-      prompts.push_back({fmt::format("{}{}/{}", before, id, i), list.prompts[i], entry.at("role").get<std::string>()});
+      PromptPlace& place = prompts.emplace_back();
+      place.id = fmt::format("{}{}/{}", before, id, i);
+      place.text = list.prompts[i];
+      place.role = entry.at("role").get<std::string>();
+      if (!list.edits.empty()) place.edit = list.edits[i];
+      if (!list.score_texts.empty()) place.score_text = list.score_texts[i];
+      place.keeps_appearance = !list.changes_appearance.contains(i);
     }
   }
   return prompts;
 }
 
-void add_set(PlannedPictures& pictures, const PromptPlace& place, const std::string& key) {
-  pictures.sets.push_back({{"prompt_id", place.id}, {"text", place.text}, {"role", place.role}, {"key", key}});
-  pictures.described.push_back({{"prompt", place.id}, {"text", place.text}, {"role", place.role}, {"images", key}});
+std::optional<std::string> PromptPlace::scored(const std::string& rule) const {
+  if (rule == "edit") return edit;
+  return rule == "verbatim" ? score_text.value_or(text) : text;
+}
+
+void add_set(PlannedPictures& pictures, const PromptPlace& place, const std::string& text, const std::string& key) {
+  pictures.sets.push_back({{"prompt_id", place.id}, {"text", text}, {"role", place.role}, {"key", key}});
+  pictures.described.push_back({{"prompt", place.id}, {"text", text}, {"role", place.role}, {"images", key}});
+  if (!place.keeps_appearance) pictures.changed.insert(place.id);
 }
 
 }  // namespace atelier

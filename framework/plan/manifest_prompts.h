@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,11 @@ namespace atelier {
 /// A prompt of a protocol: "<list>/<number>", its template and what it is for.
 struct PromptPlace {
   std::string id, text, role;
+  std::optional<std::string> edit, score_text;  ///< for the text rules edit and verbatim, where the list has them
+  bool keeps_appearance = true;
+
+  /// What its pictures are compared with under the rule, before `{}` is filled; none: the list does not say.
+  [[nodiscard]] std::optional<std::string> scored(const std::string& rule) const;
 };
 
 /// Whether a protocol's pictures show the class word instead of the concept (`phrase: class`).
@@ -28,7 +34,7 @@ struct PromptPlace {
 /// Evaluations share pictures, and scores where they ask for the same: an output names all that it serves.
 void serve(Json& output, const std::string& evaluation);
 
-/// The pictures of a prompt, of which `key` is the key.
-void add_set(PlannedPictures& pictures, const PromptPlace& place, const std::string& key);
+/// The pictures of a prompt, of which `key` is the key. `text`: what they are compared with.
+void add_set(PlannedPictures& pictures, const PromptPlace& place, const std::string& text, const std::string& key);
 
 }  // namespace atelier

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "framework/core/digest.h"
@@ -61,6 +62,18 @@ std::vector<std::string> names_of(const Json& scoring) {
   return names;
 }
 
+constexpr std::array<const char*, 4> kPhotoMasks{"auto", "files", "alpha", "segmenter"};
+
+/// A list of texts that goes with the prompts; none where the file has none.
+std::vector<std::string> companions(const Json& facts, const char* key, std::size_t prompts, const std::string& where) {
+  if (!facts.contains(key)) return {};
+  auto texts = templates(facts.at(key), fmt::format("{}: {}", where, key));
+  if (texts.size() == prompts) return texts;
+  throw Error({.where = fmt::format("{}: {}", where, key),
+               .found = fmt::format("{} texts", texts.size()),
+               .expected = fmt::format("{}, one for each prompt", prompts)});
+}
+
 PromptList make_list(const std::string& id, std::vector<std::string> prompts, const Json& facts) {
   const auto digest = sha256_hex(Json(prompts).dump());
   return {.id = id,
@@ -68,7 +81,26 @@ PromptList make_list(const std::string& id, std::vector<std::string> prompts, co
           .role = text_at(facts, "role"),
           .source = text_at(facts, "source"),
           .note = text_at(facts, "note"),
-          .digest = digest};
+          .digest = digest,
+          .edits = {},
+          .score_texts = {},
+          .changes_appearance = {}};
+}
+
+/// `identity_excluded` of a file: by list, the numbers of prompts that change how the concept looks.
+std::set<std::size_t> excluded_of(const Json& file, const std::string& name, std::size_t prompts,
+                                  const std::string& where) {
+  std::set<std::size_t> excluded;
+  const Json lists = file.value("identity_excluded", Json::object());
+  for (const Json& number : lists.value(name, Json::array())) {
+    if (!number.is_number_integer() || number < 0 || number >= prompts) {
+      throw Error({.where = where + ": identity_excluded",
+                   .found = number.dump(),
+                   .expected = fmt::format("numbers of its prompts, 0 to {}", prompts - 1)});
+    }
+    excluded.insert(number.get<std::size_t>());
+  }
+  return excluded;
 }
 
 }  // namespace
@@ -91,7 +123,12 @@ void PromptCatalog::load(const std::string& stem) const {
       throw Error(
           {.where = where, .found = fmt::format("{} prompts", prompts.size()), .expected = entry["count"].dump()});
     }
-    lists_[id] = make_list(id, std::move(prompts), entry);
+    const auto name = entry.at("name").get<std::string>();
+    const auto count = prompts.size();
+    PromptList& list = lists_[id] = make_list(id, std::move(prompts), entry);
+    list.edits = companions(entry, "edits", count, where);
+    list.score_texts = companions(entry, "score_texts", count, where);
+    list.changes_appearance = excluded_of(file, name, count, where);
   }
   const auto sets = file.value("prompt_sets", Json::object());
   for (const auto& [name, prompts] : sets.items()) {
@@ -125,7 +162,30 @@ std::vector<std::string> PromptCatalog::ids() const {
   return ids;
 }
 
-std::vector<std::string> scoring_settings(const ProtocolSpec& protocol) { return names_of(protocol.scoring); }
+std::vector<std::string> scoring_settings(const ProtocolSpec& protocol) {
+  auto names = names_of(protocol.scoring);
+  if (!protocol.masks.is_null()) names.insert(names.end(), {"mask_text", "photo_masks"});
+  return names;
+}
+
+void change_masks(Json& masks, Json& changes, const std::string& where) {
+  if (masks.is_null()) return;
+  for (const auto& [setting, key] : {std::pair("mask_text", "text"), std::pair("photo_masks", "photos")}) {
+    if (!changes.contains(setting)) continue;
+    const Json value = changes.at(setting);
+    changes.erase(setting);
+    const bool known = std::string_view(key) == "text"
+                           ? value.is_string() && !value.get_ref<const std::string&>().empty()
+                           : std::ranges::any_of(kPhotoMasks, [&](const char* each) { return value == each; });
+    if (!known) {
+      throw Error({.where = fmt::format("{}: {}", where, setting),
+                   .found = value.dump(),
+                   .expected = std::string_view(key) == "text" ? "a text" : "one of auto, files, alpha, segmenter"},
+                  ErrorKind::usage);
+    }
+    masks[key] = value;
+  }
+}
 
 void change_scoring(Json& scoring, const Json& changes, const std::string& where) {
   const auto known = names_of(scoring);
@@ -172,6 +232,7 @@ ProtocolSpec read_protocol(const std::string& id, const fs::path& folder) {
           .pictures = json.value("pictures", Json()),
           .scoring = json["scoring"],
           .encoders = json["encoders"],
+          .masks = json.value("masks", Json()),
           .reduction = json.value("reduction", Json::object())};
 }
 

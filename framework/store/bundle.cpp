@@ -111,7 +111,8 @@ class BundleWriter {
     if (!record) return;  // not made yet: the table says so
     copy("keys/" + key + ".json");
     const auto kind = string_member(record->description, "kind");
-    if (kind == "score" || (pictures_ && (kind == "sample" || kind == "given"))) copy_object(record->object);
+    if (kind == "score" || (pictures_ && (kind == "sample" || kind == "given" || kind == "mask")))
+      copy_object(record->object);
     if (const auto losses = string_member(record->summary, "losses"); !losses.empty()) copy_object(losses);
   }
 

@@ -94,9 +94,9 @@ void ingest_score(Database& database, const KeyRecord& record, const Json& table
   }
   for (const auto& image : list_member(table, "images")) {
     const auto prompt = text_of(text_member(image, "prompt"));
-    database.run("INSERT OR REPLACE INTO scored_image VALUES (?, ?, ?, ?, ?, ?, ?)",
+    database.run("INSERT OR REPLACE INTO scored_image VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                  {key, prompt, integer_of(integer_member(image, "k")), roles[prompt], integer_member(image, "seed"),
-                  text_member(image, "sha256"), text_member(image, "status")});
+                  text_member(image, "sha256"), text_member(image, "status"), real_member(image, "foreground")});
     ingest_pairs(database, key, image);
   }
   for (const auto& [name, value] : object_member(table, "anchors").items()) {

@@ -39,7 +39,8 @@ CREATE TABLE image (key TEXT, k INTEGER, prompt TEXT, seed INTEGER, PRIMARY KEY 
 
 constexpr const char* kScoreTables = R"sql(
 CREATE TABLE score (key TEXT PRIMARY KEY, protocol TEXT, settings TEXT, encoders TEXT, refs TEXT) STRICT, WITHOUT ROWID;
-CREATE TABLE scored_image (key TEXT, prompt TEXT, k INTEGER, role TEXT, seed INTEGER, sha256 TEXT, status TEXT, PRIMARY KEY (key, prompt, k)) STRICT, WITHOUT ROWID;
+CREATE TABLE scored_image (key TEXT, prompt TEXT, k INTEGER, role TEXT, seed INTEGER, sha256 TEXT, status TEXT,
+  foreground REAL, PRIMARY KEY (key, prompt, k)) STRICT, WITHOUT ROWID;
 CREATE TABLE pair_score (key TEXT, encoder TEXT, prompt TEXT, k INTEGER, ref INTEGER, value REAL, PRIMARY KEY (key, encoder, prompt, k, ref)) STRICT, WITHOUT ROWID;
 CREATE TABLE text_score (key TEXT, encoder TEXT, prompt TEXT, k INTEGER, value REAL, PRIMARY KEY (key, encoder, prompt, k)) STRICT, WITHOUT ROWID;
 CREATE TABLE set_score (key TEXT, prompt TEXT, name TEXT, role TEXT, text TEXT, value REAL, PRIMARY KEY (key, prompt, name)) STRICT, WITHOUT ROWID;

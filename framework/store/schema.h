@@ -10,7 +10,7 @@
 namespace atelier {
 
 inline constexpr std::int64_t kIndexApplication = 0x41544c52;  // "ATLR"
-inline constexpr std::int64_t kIndexVersion = 3;  // raise with every change of the tables or of what is put into them
+inline constexpr std::int64_t kIndexVersion = 4;  // raise with every change of the tables or of what is put into them
 
 /// The tables whose content is the same however it was ingested, in the order of the dump.
 inline constexpr std::array<std::string_view, 21> kContentTables{

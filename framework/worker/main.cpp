@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "eval/eval_job.h"
+#include "eval/mask_job.h"
 #include "eval/score_job.h"
 #include "framework/core/error.h"
 #include "framework/core/json.h"
@@ -50,6 +51,7 @@ int serve_jobs() {
                 {"generate", run_sample_job},
                 {"given", run_given_job},
                 {"merge", run_merge_job},
+                {"mask", eval::run_mask_job},
                 {"score", eval::run_score_job}});
 }
 

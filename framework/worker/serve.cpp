@@ -21,7 +21,7 @@ const ServeHandler& handler_of(const std::map<std::string, ServeHandler>& handle
   if (found != handlers.end()) return found->second;
   throw Error({.where = "job",
                .found = job.text("job"),
-               .expected = "train, merge, generate, sample, given or score",
+               .expected = "train, merge, generate, sample, given, mask or score",
                .advice = "atelier and atelier-worker are of different versions; build both"},
               ErrorKind::usage);
 }

@@ -56,9 +56,11 @@ TEST_CASE("a list whose count is wrong is refused", "[plan][prompts]") {
 TEST_CASE("the protocols of studies name lists that exist, as many pictures as published, and an encoder for each role",
           "[plan][protocols]") {
   const PromptCatalog catalog(data());
-  const std::map<std::string, int> pictures{{"class_drift", 10},  {"dco", 4},      {"div", 4},     {"dreambooth", 4},
-                                            {"general_drift", 1}, {"pres", 64},    {"textreg", 8}, {"textreg_id", 200},
-                                            {"ti_code", 64},      {"ti_paper", 64}};
+  const std::map<std::string, int> pictures{{"catversion", 4},   {"catversion_masked", 4}, {"cc101", 5},
+                                            {"class_drift", 10}, {"core_masked", 32},      {"dco", 4},
+                                            {"div", 4},          {"dreambooth", 4},        {"general_drift", 1},
+                                            {"pres", 64},        {"textreg", 8},           {"textreg_id", 200},
+                                            {"ti_code", 64},     {"ti_paper", 64}};
   std::vector<std::string> ids;
   for (const auto& [id, count] : pictures) ids.push_back(id);
   CHECK(study_protocol_ids(data()) == ids);
@@ -66,12 +68,14 @@ TEST_CASE("the protocols of studies name lists that exist, as many pictures as p
     const auto protocol = read_protocol(id, data());
     CHECK(protocol.pictures.at("images_per_prompt") == count);
     for (const auto& entry : protocol.pictures.at("prompts")) {
+      if (entry.contains("set")) continue;  // the list that a concept names
       CHECK_FALSE(catalog.list(entry.at("list").get<std::string>()).prompts.empty());
     }
   }
   for (const auto& id : protocol_ids(data())) {
     const auto protocol = read_protocol(id, data());
     for (const auto& [role, use] : protocol.scoring.at("encoders").items()) CHECK(protocol.encoders.contains(role));
+    CHECK(protocol.masks.is_object() == protocol.scoring.value("masked", false));
   }
   CHECK_THAT(message([&] { static_cast<void>(read_protocol("ti_kode", data())); }), Contains("did you mean ti_code?"));
 }
