@@ -118,6 +118,12 @@ class GalleryWriter {
   const GalleryOptions& options_;
 };
 
+/// The name of an encoder's image score; "clip_full" is of whole pictures beside foregrounds.
+std::string image_score(const std::string& encoder) {
+  const std::string full = "_full";
+  return encoder.ends_with(full) ? encoder.substr(0, encoder.size() - full.size()) + "_i_full" : encoder + "_i";
+}
+
 }  // namespace
 
 PictureScores::PictureScores(Index& index, const StudyFacts& facts) {
@@ -133,21 +139,21 @@ PictureScores::PictureScores(Index& index, const StudyFacts& facts) {
 }
 
 void PictureScores::read(Index& index, const std::string& key) {
-  const auto add = [&](const Row& row, const char* suffix) {
+  const auto add = [&](const Row& row, const std::string& name) {
     const auto* value = std::get_if<double>(&row[3]);
     if (value == nullptr) return;
     auto& text = scores_[{key, text_of(row[0]), integer_of(row[1])}];
-    text += (text.empty() ? "" : ", ") + text_of(row[2]) + suffix + " " + short_number(*value);
+    text += (text.empty() ? "" : ", ") + name + " " + short_number(*value);
   };
   for (const auto& row :
        index.query("SELECT prompt, k, encoder, avg(value) FROM pair_score WHERE key = ? GROUP BY 1, 2, 3 "
                    "ORDER BY 1, 2, 3",
                    {key})) {
-    add(row, "_i");
+    add(row, image_score(text_of(row[2])));
   }
   for (const auto& row :
        index.query("SELECT prompt, k, encoder, value FROM text_score WHERE key = ? ORDER BY 1, 2, 3", {key})) {
-    add(row, "_t");
+    add(row, text_of(row[2]) + "_t");
   }
 }
 

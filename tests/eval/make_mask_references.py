@@ -6,6 +6,7 @@ the picture (torch.nn.functional.interpolate, bilinear), then the sigmoid; grey 
 
     references/masks/<variant>_<picture>.png
     references/masks/published/preprocessor_config.json
+    pictures/cutout/<k>.png          two photos of the pocket world with their masks as transparency
 
     python3 tests/eval/make_mask_references.py"""
 
@@ -25,6 +26,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 SOURCE = HERE.parent.parent
 SEGMENTER = SOURCE / "experiments/pocket/base/segmenter"
 OUT = HERE / "references/masks"
+CUTOUT = HERE / "pictures/cutout"
 TEXT = "a photo of a cat"
 PICTURES = {
     "drawn": SOURCE / "experiments/pocket/concepts/star_cat/02.png",
@@ -62,7 +64,17 @@ def mask(model, ids, picture, config):
     return (torch.sigmoid(whole)[0, 0] * 255).round().to(torch.uint8).numpy()
 
 
+def write_cutouts():
+    CUTOUT.mkdir(parents=True, exist_ok=True)
+    concept = SOURCE / "experiments/pocket/concepts/star_cat"
+    for name in ("00.png", "01.png"):
+        picture = Image.open(concept / name).convert("RGB")
+        picture.putalpha(Image.open(concept / "masks" / name).convert("L"))
+        picture.save(CUTOUT / name, optimize=True)
+
+
 def main():
+    write_cutouts()
     model = transformers.CLIPSegForImageSegmentation.from_pretrained(SEGMENTER, dtype=torch.float32).eval()
     tokenizer = transformers.CLIPTokenizer.from_pretrained(SEGMENTER)
     ids = tokenizer([TEXT], padding="max_length", max_length=77, return_tensors="pt")

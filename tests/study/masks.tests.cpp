@@ -185,3 +185,34 @@ TEST_CASE("Masked protocols are added to a finished study without training or dr
   CHECK(sheet.width == 5 * 128 + 4 * 4);
   CHECK(sheet.height == 7 * 128 + 6 * 4);
 }
+
+TEST_CASE(
+    "Another program's pictures are masked too: one that is damaged is a row without scores, and photos with "
+    "transparency are their own masks",
+    "[study][masks]") {
+  const MaskedPlace place;
+  const fs::path cutout = ATELIER_SOURCE_DIR "/tests/eval/pictures/cutout";
+  const fs::path pictures = place.folder() / "other/cut/pocket/photo/0";
+  fs::create_directories(pictures);
+  for (const char* name : {"00.png", "01.png"}) fs::copy_file(cutout / name, pictures / name);
+  std::ofstream(pictures / "02.png") << "no picture";
+  const std::string study = place.folder() / "study.yaml";
+  std::ofstream(study) << fmt::format(R"(study: masked
+concepts: [{{name: cut, path: {0}, class: cat}}]
+methods: {{other: {{images: "other/{{concept}}/{{prompt}}/{{k:02}}.png"}}}}
+evaluate: [{{protocol: core_masked, images: 3, prompts: pocket/photo, alpha: drop, encoders: [clip]}}]
+encoders: {{clip: {1}/base/clip, segmenter: {1}/base/segmenter}}
+placement: {{device: cpu, dtype: float32, threads: 1}}
+)",
+                                      cutout.string(), kPocketWorld);
+  static_cast<void>(place.call({"run", study}));
+  const Json cells = place.table({"core_masked.miss_rate", "core_masked.clip_i"}).at("rows").at(0).at("cells");
+  CHECK(cells.at("core_masked.miss_rate").at("mean").get<double>() == Approx(1.0 / 3.0));
+  CHECK(cells.at("core_masked.clip_i").at("mean").get<double>() > 0.8);  // the photos themselves
+  static_cast<void>(place.call({"export", "masked", "--masks", "--out", place.folder() / "exported"}));
+  for (const char* k : {"0", "1"}) {
+    const auto made = atelier::load_mask(place.folder() / fmt::format("exported/other/cut/seed-/photos/00{}.png", k));
+    const auto own = atelier::load_mask(kPocketWorld + "/concepts/star_cat/masks/0" + k + ".png");
+    CHECK(made == own);
+  }
+}
