@@ -29,7 +29,7 @@ concepts: {{root: {0}/concepts, list: [star_cat]}}
 methods: {{textual_inversion: {{base: {0}/base, preset: pocket, options: {{embedding.max_train_steps: 2}}}}}}
 sampler: {{scheduler: dpmpp_2m, steps: 5, guidance: 5.0}}
 evaluate:
-  - {{protocol: ti_code, images: 2, prompts: pocket/core}}
+  - {{protocol: ti_code, images: 1, prompts: pocket/core}}
 {1}
 encoders: {{clip: {0}/base/clip, dino: {2}, segmenter: {0}/base/segmenter}}
 placement: {{device: cpu, dtype: float32, threads: 1, slots: 2}}
@@ -60,9 +60,11 @@ placement: {{device: cpu, dtype: float32, threads: 1, slots: 2}}
 };
 
 const std::string kMaskedEvaluations =
-    "  - {protocol: core_masked, images: 2, prompts: pocket/core}\n"
-    "  - {protocol: catversion_masked, images: 2, prompts: pocket/core}\n"
-    "  - {protocol: core_masked, name: strict, images: 2, prompts: pocket/core, threshold: 255, encoders: [clip]}\n";
+    "  - {protocol: core_masked, images: 1, prompts: pocket/core}\n"
+    "  - {protocol: catversion_masked, images: 1, prompts: pocket/core}\n"
+    "  - {protocol: core_masked, name: strict, images: 1, prompts: pocket/core, threshold: 255, encoders: [clip]}\n"
+    "  - {protocol: catversion, images: 1, prompts: pocket/core}\n"
+    "  - {protocol: cc101, images: 1, prompts: pocket/core}\n";
 
 /// The method's mean in a column.
 Json method_mean(const Json& table, const std::string& column) {
@@ -98,12 +100,12 @@ void write_masks_sheet(const fs::path& path) {
   std::ofstream(path) << R"(schema: eval_sheet/1
 concepts: [{name: star_cat, class: cat}]
 prompts:
-  - {id: p0, text: "a photo of a {} on the beach", edit: "on the beach"}
-  - {id: p1, text: "a photo of a {} in the snow", edit: "in the snow"}
-  - {id: p2, text: "a photo of a {} in space", edit: "in space"}
-  - {id: p3, text: "a photo of a {} wearing a hat", edit: "wearing a hat"}
-  - {id: p4, text: "a pencil drawing of a {}", edit: "a pencil drawing", keeps_appearance: false}
-  - {id: p5, text: "a photo of a {} at night", edit: "at night"}
+  - {id: p0, text: "a photo of a {} on the beach", score_text: "a photo of a cat on the beach", edit: "on the beach"}
+  - {id: p1, text: "a photo of a {} in the snow", score_text: "a photo of a cat in the snow", edit: "in the snow"}
+  - {id: p2, text: "a photo of a {} in space", score_text: "a photo of a cat in space", edit: "in space"}
+  - {id: p3, text: "a photo of a {} wearing a hat", score_text: "a photo of a cat wearing a hat", edit: "wearing a hat"}
+  - {id: p4, text: "a pencil drawing of a {}", score_text: "a pencil drawing of a cat", edit: "a pencil drawing", keeps_appearance: false}
+  - {id: p5, text: "a photo of a {} at night", score_text: "a photo of a cat at night", edit: "at night"}
 )";
 }
 
@@ -116,15 +118,14 @@ Json evaluated_folder(const MaskedPlace& place, const std::string& protocol) {
                                  folder / "generated",
                                  "--references",
                                  folder / "references",
-                                 "--masks",
-                                 folder / "masks",
                                  "--prompts",
                                  folder / "sheet.yaml",
                                  "--encoder",
                                  "clip=" + kPocketWorld + "/base/clip",
                                  "--out",
                                  folder / (protocol + ".json")};
-  if (protocol == "core_masked") words.insert(words.end(), {"--encoder", "dino=" + kTinyDino});
+  if (protocol.ends_with("_masked")) words.insert(words.end(), {"--masks", folder / "masks"});
+  if (protocol == "core_masked" || protocol == "cc101") words.insert(words.end(), {"--encoder", "dino=" + kTinyDino});
   const Outcome done = run_atelier(words);
   INFO(done.err);
   REQUIRE(done.status == 0);
@@ -138,12 +139,14 @@ TEST_CASE("Masked protocols are added to a finished study without training or dr
   const MaskedPlace place;
   static_cast<void>(place.call({"run", place.study("")}));
   const auto planned = place.call({"plan", place.study(kMaskedEvaluations)}).out;
-  // Three runs with 6 prompts of 2 pictures, and five photos; the third evaluation looks under the same masks.
-  CHECK_THAT(planned, Catch::Contains("to do: 0 training jobs (0 steps), 0 sampling jobs (0 images), 9 scoring jobs") &&
-                          Catch::Contains("to mask: 41 pictures and photos in 4 jobs"));
+  // Three runs with 6 prompts of a picture, and five photos; the third evaluation looks under the same masks.
+  CHECK_THAT(planned,
+             Catch::Contains("to do: 0 training jobs (0 steps), 0 sampling jobs (0 images), 15 scoring jobs") &&
+                 Catch::Contains("to mask: 23 pictures and photos in 4 jobs"));
   // Five prompts that nothing has drawn yet: those alone.
-  CHECK_THAT(place.call({"plan", place.study(kMaskedEvaluations + "  - {protocol: catversion, images: 2}")}).out,
-             Catch::Contains("to do: 0 training jobs (0 steps), 3 sampling jobs (30 images), 12 scoring jobs"));
+  CHECK_THAT(
+      place.call({"plan", place.study(kMaskedEvaluations + "  - {protocol: catversion, name: theirs, images: 1}")}).out,
+      Catch::Contains("to do: 0 training jobs (0 steps), 3 sampling jobs (15 images), 18 scoring jobs"));
 
   static_cast<void>(place.call({"run", place.study(kMaskedEvaluations)}));
   CHECK_THAT(place.call({"plan", place.study(kMaskedEvaluations)}).out,
@@ -170,6 +173,8 @@ TEST_CASE("Masked protocols are added to a finished study without training or dr
   };
   check("core_masked", {"clip_i", "dino_i", "clip_t", "clip_i_kept", "dino_i_kept"});
   check("catversion_masked", {"clip_i", "clip_i_full", "clip_i_kept", "clip_t", "overall"});
+  check("catversion", {"clip_i", "clip_i_kept", "clip_t", "overall"});
+  check("cc101", {"clip_i", "dino_i", "clip_t"});
 
   // No probability reaches 255: every picture is a row with a status, and the photos' own masks still count.
   const Json strict = place.table({"strict.miss_rate", "strict.clip_i", "strict.clip_t", "strict.foreground"});
