@@ -8,11 +8,12 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=$here/.cache
 prefix=$cache/libtorch
 
-packages() { sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$here/packages.txt"; }
+# packages LISTED: the required ones, or with '?' those that are nice to have.
+packages() { sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$here/packages.txt" | if [ "${1:-}" = '?' ]; then sed -n 's/^?//p'; else grep -v '^?'; fi; }
 
 missing_packages() {
   local name
-  for name in $(packages); do
+  for name in $(packages "${1:-}"); do
     dpkg-query -W -f='${Status}' "$name" 2>/dev/null | grep -q 'ok installed' || echo "$name"
   done
 }
@@ -24,22 +25,30 @@ setup_apt() {
     echo >&2
     exit 2
   fi
-  local missing sudo=()
+  local missing nice sudo=()
   missing=$(missing_packages | tr '\n' ' ')
-  [ -n "$missing" ] || { echo "setup: all packages are installed"; return; }
+  nice=$(missing_packages '?' | tr '\n' ' ')
+  [ -n "$missing$nice" ] || { echo "setup: all packages are installed"; return; }
   if [ "$(id -u)" -ne 0 ]; then
     if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
       sudo=(sudo)
+    elif [ -z "$missing" ]; then
+      return
     else
       echo "setup: these packages are missing and you are not root. Ask an administrator to run:" >&2
       echo "  apt-get install -y $missing" >&2
       exit 2
     fi
   fi
-  echo "setup: installing $missing"
-  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq
-  # shellcheck disable=SC2086  # a list of package names
-  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+  # shellcheck disable=SC2086  # lists of package names
+  if [ -n "$missing" ]; then
+    echo "setup: installing $missing"
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+  fi
+  # shellcheck disable=SC2086
+  [ -z "$nice" ] || "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $nice >/dev/null 2>&1 ||
+    echo "setup: going on without $nice"
 }
 
 # fetch_wheels LIST: downloads what LIST pins, verified by hash, into a folder of its own; prints that folder.

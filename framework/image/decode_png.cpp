@@ -9,6 +9,7 @@
 #include "framework/core/error.h"
 #include "framework/image/decoders.h"
 #include "framework/image/exif.h"
+#include "framework/image/png_plain.h"
 #include "framework/image/png_reader.h"
 
 namespace atelier::image_detail {
@@ -67,7 +68,10 @@ void PngReader::on_read(png_structp png, png_bytep out, std::size_t size) {
 
 void PngReader::fail() const { throw_damaged(where_, "PNG", message_.data()); }
 
-Decoded decode_png(Bytes bytes, const std::string& where) {
+Decoded decode_png(Bytes bytes, const std::string& where, bool through_libdeflate) {
+  if (through_libdeflate) {
+    if (auto plain = decode_plain_png(bytes)) return *std::move(plain);
+  }
   PngReader reader(bytes, where);
   png_structp png = reader.png();
   png_infop info = reader.info();

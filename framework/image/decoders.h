@@ -12,7 +12,8 @@ namespace atelier::image_detail {
 using Bytes = std::span<const std::uint8_t>;
 
 [[nodiscard]] Decoded decode_jpeg(Bytes bytes, const std::string& where);
-[[nodiscard]] Decoded decode_png(Bytes bytes, const std::string& where);
+/// `through_libdeflate`: plain files are unpacked by it (png_plain.h), which changes nothing but the time.
+[[nodiscard]] Decoded decode_png(Bytes bytes, const std::string& where, bool through_libdeflate = true);
 [[nodiscard]] Decoded decode_webp(Bytes bytes, const std::string& where);
 
 /// Throws Error when width or height is 0 or the product exceeds kMaxPixels.

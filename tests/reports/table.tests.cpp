@@ -52,6 +52,19 @@ TEST_CASE("a cell is the mean over pictures, prompts, seeds and concepts", "[rep
   CHECK(table.notes.empty());
 }
 
+TEST_CASE("a scaled text score is scaled in the table; the store keeps cosines", "[reports][table]") {
+  StudyInStore study;
+  study.add_evaluation("cc", "cc101");
+  study.manifest()["protocols"]["cc"]["scoring"]["text_scale"] = 2.5;
+  study.publish_scores(study.score_job(study.run("ti", "cat", 0, "ti"), {"cc"}), 0.0, "cc101");
+  study.publish_scores(study.score_job(study.run("ti", "dog", 0, "ti"), {"cc"}), -0.15, "cc101");
+  const auto table = study.table({.columns = {"cc.clip_t", "cc.clip_i"}});
+  // cat: 2.5 · (0.1 + 0.3) / 2. dog: a prompt of -0.05, which counts as 0, and one of (0.05 + 0.25) / 2.
+  CHECK(cell(table, "ti", "cc.clip_t").values[0].second == Approx(0.5));
+  CHECK(cell(table, "ti", "cc.clip_t").values[1].second == Approx(0.1875));
+  CHECK(*cell(table, "ti", "cc.clip_i").mean == Approx(0.475));
+}
+
 TEST_CASE("ti_paper's editability is the cosine of the mean embedding, in columns of its own", "[reports][table]") {
   StudyInStore study;
   study.add_evaluation("ti_paper", "ti_paper");
