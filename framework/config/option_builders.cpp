@@ -85,6 +85,18 @@ OptionSpec resolution_option(std::int64_t side, std::string source) {
   return integer_option("resolution", side, {.low = 8}, "side of the training pictures in pixels", std::move(source));
 }
 
+OptionSpec micro_conditioning_option(std::string source) {
+  return choice_option(
+      kMicroConditioning, "square", {"square", "photo"},
+      "what SDXL is told of a picture: a square that was not cut, or the photo's own size and the place "
+      "of its crop; nothing on other bases",
+      std::move(source));
+}
+
+ConditionalReads micro_conditioning_reads() {
+  return {.when = {.option = kMicroConditioning, .value = "photo"}, .options = {kMicroConditioning}};
+}
+
 std::vector<OptionSpec> prior_options(const std::string& source) {
   return {flag_option("with_prior_preservation", false, "add the loss of images of the class", source),
           only_when(with_prior(), real_option("prior_loss_weight", 1.0, {.low = 0.0}, "its weight", source))};

@@ -41,6 +41,12 @@ inline constexpr const char* kGradientCheckpointing = "gradient_checkpointing";
 /// `resolution`.
 [[nodiscard]] OptionSpec resolution_option(std::int64_t side, std::string source);
 
+/// `micro_conditioning`: what SDXL is told of a training picture. read_tells_photos() reads it. A stage declares it by
+/// micro_conditioning_reads(), so that it enters a key only where it is not the default.
+inline constexpr const char* kMicroConditioning = "micro_conditioning";
+[[nodiscard]] OptionSpec micro_conditioning_option(std::string source);
+[[nodiscard]] ConditionalReads micro_conditioning_reads();
+
 /// Prior preservation (Ruiz et al. 2023, Eq. 2): `with_prior_preservation`, off, and `prior_loss_weight`, 1.
 [[nodiscard]] std::vector<OptionSpec> prior_options(const std::string& source);
 /// That it is on.

@@ -34,6 +34,13 @@ Size train_resized_size(Size picture, const TrainTransform& transform, const Tra
   return target_size(picture, transform);
 }
 
+Box train_crop(Size picture, const TrainTransform& transform, const TrainDraws& draws) {
+  const Size resized = train_resized_size(picture, transform, draws);
+  Box box = crop_box(resized, transform.size, draws);
+  if (draws.flip && !transform.flip_before_crop) box.left = resized.width - box.width - box.left;
+  return box;
+}
+
 Image train_picture(const Image& image, const TrainTransform& transform, const TrainDraws& draws, int threads) {
   const Image whole = before_resize(image, transform, draws);
   const Image resized = resize(whole, target_size(whole.size(), transform), transform.method, threads);

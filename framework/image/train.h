@@ -29,6 +29,9 @@ struct TrainDraws {
 /// Size of the picture that is about to be cropped: what a random crop draws its offsets from, in [0, side - size].
 [[nodiscard]] Size train_resized_size(Size picture, const TrainTransform& transform, const TrainDraws& draws = {});
 
+/// What is cut out of the resized picture, where that is mirrored out of the mirrored one: as if the flip came first.
+[[nodiscard]] Box train_crop(Size picture, const TrainTransform& transform, const TrainDraws& draws = {});
+
 /// [1, 3, size, size] in [-1, 1]. Throws Error when the drawn crop leaves the resized picture.
 [[nodiscard]] PixelValues train_pixels(const Image& image, const TrainTransform& transform,
                                        const TrainDraws& draws = {}, int threads = 1);

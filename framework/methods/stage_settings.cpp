@@ -74,6 +74,10 @@ std::string read_initializer(const Options& options, const Concept& subject, con
   return options.optional_text(option).value_or(own);
 }
 
+bool read_tells_photos(const Options& options) {
+  return options.declared(kMicroConditioning) && options.text(kMicroConditioning) == "photo";
+}
+
 double read_weight_decay(const Options& options, const std::string& stage) {
   return options.real(stage + ".adam_weight_decay");
 }

@@ -37,6 +37,9 @@ void declare_schedules(StageSpec& stage);
 [[nodiscard]] std::string read_initializer(const Options& options, const Concept& subject,
                                            const std::string& option = "initializer_token");
 
+/// Whether micro_conditioning is `photo`: DataSpec::tells_photos.
+[[nodiscard]] bool read_tells_photos(const Options& options);
+
 /// <stage>.adam_weight_decay.
 [[nodiscard]] double read_weight_decay(const Options& options, const std::string& stage);
 

@@ -113,9 +113,13 @@ Tensor LatentSource::sample(const Posterior& posterior, Draws& draws) const {
 
 DrawnLatents LatentSource::drawn(const Source& source, const Posterior& posterior, const PictureDraws& picture,
                                  Draws& draws) const {
-  DrawnLatents drawn{.latents = sample(posterior, draws), .mask = {}};
-  if (!picture.place) return drawn;
-  const int size = recipe_of(source.photo).transform.size;
+  DrawnLatents drawn{.latents = sample(posterior, draws), .mask = {}, .photo = source.size};
+  const TrainTransform& transform = recipe_of(source.photo).transform;
+  if (!picture.place) {
+    drawn.crop = train_crop(source.size, transform, picture.transform);
+    return drawn;
+  }
+  const int size = transform.size;
   drawn.mask = place_mask(*picture.place, size, drawn.latents.size(-1));
   drawn.scale = static_cast<double>(picture.place->side) / size;
   return drawn;

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 
+#include "framework/image/geometry.h"
 #include "framework/models/vae.h"
 #include "framework/training/picture_recipe.h"
 #include "framework/training/stage.h"
@@ -16,6 +17,8 @@ struct DrawnLatents {
   Tensor latents;  ///< [4, h, w] scaled: (mean + deviation · draw "posterior") · scaling_factor, float32 (float64)
   Tensor mask;     ///< [1, h, w], where the recipe scales photos
   double scale = 1.0;  ///< side of the photo over the picture's
+  Size photo = {};     ///< its own size
+  Box crop = {};       ///< what the picture is of the photo resized; of a recipe that scales photos: not set
 };
 
 /// Latents of photos. Where the recipe has finitely many outcomes, or the stage freezes a number of variants, each is

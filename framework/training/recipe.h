@@ -44,6 +44,9 @@ struct DataSpec {
   std::optional<ImageRecipe> class_recipe = std::nullopt;  ///< of images of the class, where theirs is another one
   std::int64_t repeats = 1;                                ///< one epoch holds every photo this many times, shuffled
   bool drop_last = true;                                   ///< else the last batch of an epoch may be smaller
+  /// SDXL is told each photo's own size and where its picture was cut out, as diffusers' scripts do;
+  /// else a square that was not cut.
+  bool tells_photos = false;
   std::int64_t cache_latents = 0;  ///< freeze this many variants of each photo (0: the rule of the framework decides)
 };
 

@@ -110,7 +110,7 @@ void TrainingData::draw(std::int64_t step, Prepared& prepared) {
   for (Row& row : prepared.rows) {
     RandomDraws draws(place(step, row.slot));
     const DrawnLatents drawn = latents_.draw(row.photo, draws);
-    row.scale = drawn.scale;
+    row.scale = drawn.scale, row.size = drawn.photo, row.crop = drawn.crop;
     latents.push_back(drawn.latents);
     masks.push_back(drawn.mask);
     noise.push_back(draw_noise(draws, latents.back().sizes()));
@@ -152,6 +152,22 @@ void TrainingData::prefetch(std::int64_t step) {
   });
 }
 
+/// [B, 6]: original height and width, crop's top and left, target's height and width. Unless the photos are told,
+/// original and target are the recipe's square, as DCO's script tells the UNet.
+Tensor TrainingData::time_ids(const std::vector<Row>& rows) const {
+  const auto side = static_cast<float>(data_.recipe.transform.size);
+  std::vector<float> ids;
+  for (const Row& row : rows) {
+    const auto told = data_.tells_photos
+                          ? std::vector<int>{row.size.height, row.size.width, row.crop.top, row.crop.left}
+                          : std::vector<int>{};
+    if (told.empty()) ids.insert(ids.end(), {side, side, 0.0F, 0.0F});
+    for (const int number : told) ids.push_back(static_cast<float>(number));
+    ids.insert(ids.end(), {side, side});
+  }
+  return at::tensor(ids).view({static_cast<std::int64_t>(rows.size()), 6});
+}
+
 BatchInputs TrainingData::finish(std::int64_t step, Prepared prepared) {
   BatchInputs inputs{.latents = prepared.latents,
                      .noise = prepared.noise,
@@ -167,11 +183,7 @@ BatchInputs TrainingData::finish(std::int64_t step, Prepared prepared) {
     shown.scale = row.scale;
     stage_.describe(shown, inputs.samples.emplace_back(), draws);
   }
-  if (base_.is_sdxl()) {
-    // Original size, crop and target are the recipe's square, as the published scripts tell the UNet.
-    const auto side = static_cast<float>(data_.recipe.transform.size);
-    inputs.time_ids = at::tensor({side, side, 0.0f, 0.0f, side, side}).expand({inputs.size(), 6});
-  }
+  if (base_.is_sdxl()) inputs.time_ids = time_ids(prepared.rows);
   return inputs;
 }
 

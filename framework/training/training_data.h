@@ -41,6 +41,8 @@ class TrainingData {
     std::size_t photo = 0;  // among photos, then class photos
     std::int64_t slot = 0;
     double scale = 1.0;  // of the photo in its picture, once that is drawn
+    Size size = {};      // of the photo, then too
+    Box crop = {};       // and what its picture is of it
   };
   struct Prepared {
     std::vector<Row> rows;
@@ -54,6 +56,7 @@ class TrainingData {
   [[nodiscard]] std::vector<Row> rows(std::int64_t step, std::int64_t index);
   void draw(std::int64_t step, Prepared& prepared);
   [[nodiscard]] Tensor draw_noise(Draws& draws, at::IntArrayRef shape) const;
+  [[nodiscard]] Tensor time_ids(const std::vector<Row>& rows) const;
   [[nodiscard]] BatchInputs finish(std::int64_t step, Prepared prepared);
   [[nodiscard]] DrawPlace place(std::int64_t step, std::int64_t slot) const;
   [[nodiscard]] const Photo& photo(std::size_t index) const;

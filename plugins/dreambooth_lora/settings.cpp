@@ -68,6 +68,7 @@ DataSpec data_of(const Options& options) {
   data.recipe.flip_probability = options.flag("random_flip") ? 0.5 : 0.0;
   data.repeats = options.integer("repeats");
   data.drop_last = false;
+  data.tells_photos = read_tells_photos(options);
   return data;
 }
 

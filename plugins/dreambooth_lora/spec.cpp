@@ -84,6 +84,7 @@ std::vector<OptionSpec> data_options() {
       choice_option("image_interpolation_mode", "lanczos", {"lanczos", "bilinear", "bicubic", "nearest", "box"},
                     "filter of the resize", kScript),
       integer_option("repeats", 1, {.low = 1}, "how many times an epoch holds each photo", kScriptXL),
+      micro_conditioning_option(std::string("ours; ") + kScriptXL + " tells the photo's"),
       gradient_checkpointing_option(kScript),
   };
 }
@@ -108,7 +109,8 @@ StageSpec stage() {
       {.when = with_prior(), .options = {"class_prompt", "prior_loss_weight"}},
       {.when = with_text(),
        .options = {"text_target_modules", "lora.text_encoder_lr", "lora.adam_weight_decay_text_encoder"}},
-      {.when = with_token(), .options = {"initializer_token", "lora.token_lr"}}};
+      {.when = with_token(), .options = {"initializer_token", "lora.token_lr"}},
+      micro_conditioning_reads()};
   stage.reads_when.insert(stage.reads_when.end(), more.begin(), more.end());
   stage.class_images_when = {with_prior()};
   return stage;
@@ -134,6 +136,7 @@ std::vector<PresetSpec> presets() {
       {.name = "sdxl",
        .help = "the command in diffusers' README for SDXL",
        .options = {{"resolution", 1024},
+                   {"micro_conditioning", "photo"},
                    {"lora.gradient_accumulation_steps", 4},
                    {"lora.adam_weight_decay", 1e-4},
                    {"lora.adam_weight_decay_text_encoder", 1e-3},

@@ -45,12 +45,14 @@ std::vector<OptionSpec> options() {
   // The command's 5e-4 with --scale_lr, batches of 1 and 4 accumulation steps: 2e-3 on the mean over 4 rows.
   return joined({token_options(),
                  data_options(),
+                 {micro_conditioning_option("ours; diffusers' textual_inversion_sdxl.py tells the photo's")},
                  stage_options(kStage, {.learning_rate = 2e-3, .train_batch_size = 4, .source = kCommand}),
                  {integer_option(kSteps, 3000, {.low = 0}, "optimizer steps", kCommand)}});
 }
 
 StageSpec stage() {
   auto stage = trained_stage(kStage, names_of(joined({token_options(), data_options()})), kSteps);
+  stage.reads_when.push_back(micro_conditioning_reads());
   for (const char* templates : {"diffusers", "paper"}) {
     for (const char* property : {"object", "style"}) stage.lists.push_back(template_list(templates, property));
   }
@@ -79,7 +81,7 @@ MethodSpec make_spec() {
                    {"embedding.max_train_steps", 5000}}},
       {.name = "sdxl",
        .help = "the command in diffusers' README for SDXL, at its scaled rate",
-       .options = {{"resolution", 768}, {"embedding.max_train_steps", 500}}},
+       .options = {{"resolution", 768}, {"micro_conditioning", "photo"}, {"embedding.max_train_steps", 500}}},
       {.name = "paper",
        .help = "the paper's rate, batch and steps (for its own latent diffusion model), and its templates",
        .options = {{"templates", "paper"},

@@ -39,6 +39,7 @@ DataSpec data_of(const Options& options) {
   data.recipe.exif = ExifRule::ignore;
   data.repeats = options.integer("repeats");
   data.drop_last = false;
+  data.tells_photos = read_tells_photos(options);
   return data;
 }
 

@@ -73,6 +73,24 @@ TEST_CASE("A drawn crop must lie inside the resized picture", "[image][train]") 
   CHECK_THROWS_AS(train_pixels(image, {.size = 10}, {.crop_top = 0, .crop_left = 6}), Error);
 }
 
+TEST_CASE("The crop is told as one of the mirrored picture, whichever comes first", "[image][train]") {
+  Image image = make_raster<Image>({30, 20});
+  for (std::size_t i = 0; i < image.pixels.size(); ++i) image.pixels[i] = static_cast<std::uint8_t>(i * 37 % 251);
+  for (const bool flip_first : {false, true}) {
+    const TrainTransform transform{.size = 10, .flip_before_crop = flip_first};
+    for (const bool flip : {false, true}) {
+      for (const std::optional<int> left : {std::optional<int>(1), std::optional<int>()}) {
+        TrainDraws draws{.flip = flip, .crop_top = std::nullopt, .crop_left = left};
+        if (left) draws.crop_top = 0;
+        Image whole = resize(image, train_resized_size(image.size(), transform), transform.method);
+        if (flip) whole = flip_horizontal(whole);
+        CHECK(crop(whole, train_crop(image.size(), transform, draws)) == train_picture(image, transform, draws));
+      }
+    }
+  }
+  CHECK(train_crop({30, 20}, {.size = 10, .squash = true}) == Box{0, 0, 10, 10});
+}
+
 TEST_CASE("Pixels outside the mask do not reach the encoder", "[image][mask]") {
   Decoded picture{make_raster<Image>({40, 30}), {}, false, 1};
   Mask mask = make_raster<Mask>({40, 30});

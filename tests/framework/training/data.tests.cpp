@@ -1,12 +1,14 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/allclose.h>
 #include <ATen/ops/equal.h>
+#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <set>
 
 #include "framework/core/mapped_file.h"
+#include "framework/formats/checkpoint.h"
 #include "framework/models/unet.h"
 #include "framework/training/frozen_text.h"
 #include "framework/training/given_draws.h"
@@ -123,6 +125,45 @@ TEST_CASE("photos that lie in memory are those of their files, in the concept's 
   check_same(from_files, from_memory);
   CHECK(from_memory.front().front().instance_rows == 2);
   CHECK(from_memory.front().front().size() == 4);
+}
+
+TEST_CASE("SDXL is told a square, or where asked each photo's size and the place of its crop", "[training][data]") {
+  const TemporaryFolder folder;
+  const auto checkpoint = std::make_shared<const Checkpoint>(
+      Checkpoint::open(std::string(ATELIER_SOURCE_DIR) + "/tests/parity/models/sdxl"));
+  const Base base(checkpoint, Placement{});
+  StageSettings settings;
+  settings.data = flip_data();
+  settings.data.recipe.random_crop = true;
+  settings.prior = true;
+  const TrainingData::Options options{.seed = 4,
+                                      .steps = 6,
+                                      .photos = write_photos(folder, 3, 80, 64),
+                                      .class_photos = write_photos(folder, 2, 64, 96, "class")};
+  const auto ids_of = [&](bool told, std::int64_t step) {
+    settings.data.tells_photos = told;
+    const auto stage = make_stage(settings);
+    TrainingData data(base, *stage, options);
+    return data.batches(step).front().time_ids;
+  };
+  const Tensor square = at::tensor({64.0F, 64.0F, 0.0F, 0.0F, 64.0F, 64.0F});
+  for (const Tensor& row : ids_of(false, 0).unbind()) CHECK(at::equal(row, square));
+  std::set<float> places;
+  for (std::int64_t step = 0; step < 6; ++step) {
+    const Tensor ids = ids_of(true, step);
+    REQUIRE(ids.sizes() == at::IntArrayRef({4, 6}));
+    for (std::int64_t row = 0; row < 4; ++row) {
+      RandomDraws draws({.seed = 4, .stage = 0, .step = step, .slot = row});
+      const bool of_class = row >= 2, flip = draws.happens("flip", 0.5);
+      const auto spare = of_class ? 0 : 16;  // the shorter side is 64 already
+      const auto top = draws.below("crop_top", of_class ? 33 : 1), left = draws.below("crop_left", spare + 1);
+      const Tensor expected = at::tensor({of_class ? 96.0F : 64.0F, of_class ? 64.0F : 80.0F, static_cast<float>(top),
+                                          static_cast<float>(flip ? spare - left : left), 64.0F, 64.0F});
+      CHECK(at::equal(ids[row], expected));
+      places.insert(ids[row][3].item<float>());
+    }
+  }
+  CHECK(places.size() > 3);
 }
 
 TEST_CASE("a batch can be made again at any time, also where pictures are encoded ahead", "[training][data]") {

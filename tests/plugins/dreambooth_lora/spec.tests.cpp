@@ -1,9 +1,12 @@
 #include "plugins/dreambooth_lora/spec.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "framework/config/method_spec.h"
+#include "framework/methods/stage_settings.h"
+#include "plugins/dreambooth_lora/settings.h"
 #include "tests/support/catch_torch.h"
 
 using namespace atelier;
@@ -52,4 +55,19 @@ TEST_CASE("Options of what is switched off are refused and not read", "[dreamboo
   CHECK(reads({{"with_prior_preservation", true}}).contains("prior_loss_weight"));
   CHECK_FALSE(reads({{"with_prior_preservation", true}}).contains("num_class_images"));
   CHECK(reads({{"learn_token", true}}).contains("initializer_token"));
+}
+
+TEST_CASE("What SDXL is told of photos enters a key only where it is their own size", "[dreambooth_lora][spec]") {
+  const auto spec = make_spec();
+  const auto enters = [&](const std::string& preset, const Json& chosen) {
+    const auto values = resolve_options(spec, preset, chosen, "test");
+    const auto names = stage_key_options(spec, spec.stages.front(), values);
+    const bool told = Settings::read(options_of_stage(spec, kStage, values), {}).data.tells_photos;
+    CHECK(told == (std::ranges::count(names, "micro_conditioning") == 1));
+    return told;
+  };
+  CHECK_FALSE(enters("", Json::object()));
+  CHECK(enters("", {{"micro_conditioning", "photo"}}));
+  CHECK(enters("sdxl", Json::object()));
+  CHECK_FALSE(enters("sdxl", {{"micro_conditioning", "square"}}));
 }

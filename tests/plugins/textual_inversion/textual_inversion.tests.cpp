@@ -259,6 +259,7 @@ TEST_CASE("textual inversion: the presets are those of the README", "[textual_in
   CHECK(sdxl.at("embedding.train_batch_size") == 4);
   CHECK(sdxl.at("embedding.max_train_steps") == 500);
   CHECK(sdxl.at("resolution") == 768);
+  CHECK(sdxl.at("micro_conditioning") == "photo");
 }
 
 TEST_CASE("textual inversion: a schedule that decays does so over the stage's steps", "[textual_inversion]") {
