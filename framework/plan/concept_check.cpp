@@ -9,6 +9,7 @@
 #include "framework/core/error.h"
 #include "framework/core/text.h"
 #include "framework/image/decode.h"
+#include "framework/image/front_ends.h"
 #include "framework/image/resize.h"
 
 namespace atelier {
@@ -58,6 +59,24 @@ void look_at_files(const fs::path& folder, ConceptCheck& check) {
   find_near_duplicates(hashes, check);
 }
 
+/// A mask is of its photo's upright size, and something in it is foreground at the usual threshold.
+void look_at_mask(const ConceptPhoto& photo, ConceptCheck& check) {
+  if (photo.mask.empty()) return;
+  ++check.masks;
+  try {
+    const Mask mask = load_mask(photo.mask);
+    const Size wanted = decode_file(photo.path).image.size();
+    if (mask.size() != wanted) {
+      check.faults.push_back(fmt::format("{}: its mask has {} x {} pixels; expected {} x {}", photo.name, mask.width,
+                                         mask.height, wanted.width, wanted.height));
+    } else if (foreground_share(mask, FrontEndOptions().threshold) <= 0) {
+      check.faults.push_back(photo.name + ": its mask has no foreground; expected white where the concept is");
+    }
+  } catch (const Error& error) {
+    check.faults.emplace_back(error.what());
+  }
+}
+
 /// What reading says about a file is listed already where there are faults; else it is about the concept as a whole.
 void try_reading(const fs::path& folder, const ConceptFacts& known, PhotoReader& reader, ConceptCheck& check) {
   try {
@@ -66,6 +85,7 @@ void try_reading(const fs::path& folder, const ConceptFacts& known, PhotoReader&
     check.class_word = subject.facts.class_word;
     check.classes = subject.facts.classes;
     if (check.classes.empty()) static_cast<void>(subject.class_for(""));
+    for (const ConceptPhoto& photo : subject.used_photos()) look_at_mask(photo, check);
     if (!subject.class_images.empty()) check.class_images = read_class_images(subject.class_images, reader).size();
   } catch (const Error& error) {
     if (check.faults.empty()) check.faults.emplace_back(error.what());
@@ -100,6 +120,7 @@ std::string line_of(const ConceptCheck& check) {
   if (check.expected && *check.expected != check.photos) line += fmt::format(" (the set has {})", *check.expected);
   if (!check.class_word.empty()) line += fmt::format(", class \"{}\"", check.class_word);
   for (const auto& [method, word] : check.classes) line += fmt::format(", {} \"{}\"", method, word);
+  if (check.masks > 0) line += fmt::format(", {} masks", check.masks);
   if (check.class_images > 0) line += fmt::format(", {} images of the class", check.class_images);
   line += "\n";
   for (const auto& fault : check.faults) line += fmt::format("  fault: {}\n", fault);
@@ -140,6 +161,7 @@ Json to_json(const ConceptReport& report) {
                         {"expected", check.expected ? Json(*check.expected) : Json()},
                         {"class", check.class_word},
                         {"classes", check.classes},
+                        {"masks", check.masks},
                         {"class_images", check.class_images},
                         {"faults", check.faults},
                         {"ignored", check.odd},

@@ -20,7 +20,7 @@ struct ConceptCheck {
   std::optional<std::size_t> expected;  ///< of the published set
   std::string class_word;
   std::map<std::string, std::string> classes;  ///< by method, where it differs
-  std::size_t class_images = 0;
+  std::size_t masks = 0, class_images = 0;
   std::vector<std::string> faults;                                   ///< "03.jpg: …"
   std::vector<std::string> odd;                                      ///< names of files that are no photos
   std::vector<std::pair<std::string, std::string>> near_duplicates;  ///< photos that look the same

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "framework/plan/concept_check.h"
 #include "framework/store/store.h"
 #include "tests/framework/plan/study_world.h"
 
@@ -130,4 +131,18 @@ TEST_CASE("edit phrases, texts to score and lists that a concept names reach the
   const auto chosen = world.evaluate("[{protocol: dreambooth, images: 1, encoders: [clip]}]");
   CHECK(jobs(chosen, "score").front()["job"]["encoders"].size() == 1);
   CHECK(chosen["protocols"]["dreambooth"]["changed"]["encoders"] == "clip");
+}
+
+TEST_CASE("concepts check looks at masks: size, content and foreground", "[plan][masks]") {
+  MaskWorld world;
+  const auto check = [&] { return to_text(check_concepts(world.path() / "concepts", "", world.reader, data())); };
+  CHECK_THAT(check(), Contains("fault: ") && Contains("masks/0.png"));  // colours
+  auto mask = make_raster<Mask>({12, 8});
+  write_png(world.path() / "concepts/cat/masks/0.png", mask);
+  CHECK_THAT(check(), Contains("0.png: its mask has no foreground"));
+  mask.pixels[3] = 255;
+  write_png(world.path() / "concepts/cat/masks/0.png", mask);
+  CHECK_THAT(check(), Contains("class \"cat\", 1 masks") && !Contains("fault"));
+  write_png(world.path() / "concepts/cat/masks/0.png", make_raster<Mask>({8, 12}));
+  CHECK_THAT(check(), Contains("0.png: its mask has 8 x 12 pixels; expected 12 x 8"));
 }
