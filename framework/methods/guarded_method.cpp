@@ -3,20 +3,12 @@
 #include <c10/util/Exception.h>
 
 #include <exception>
-#include <new>
-#include <string_view>
 
 #include "framework/core/error.h"
+#include "framework/tensor/memory_failure.h"
 
 namespace atelier {
 namespace {
-
-/// Running out of memory is for the loop to answer (smaller pieces), so it passes unchanged.
-bool is_out_of_memory(const std::exception& error) {
-  if (dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr) return true;
-  if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr) return true;
-  return std::string_view(error.what()).find("not enough memory") != std::string_view::npos;
-}
 
 /// LibTorch's own message ends in a stack trace.
 std::string message_of(const std::exception& error) {
@@ -34,7 +26,7 @@ auto guarded(const Place& place, const Call& call) -> decltype(call()) {
     fault.where = fault.where.empty() ? place() : place() + ": " + fault.where;
     throw Error(std::move(fault), error.kind());
   } catch (const std::exception& error) {
-    if (is_out_of_memory(error)) throw;
+    if (is_out_of_memory(error)) throw;  // for the loop to answer, in smaller pieces
     throw Error({.where = place(), .found = message_of(error)});
   } catch (...) {
     throw Error({.where = place(), .found = "something thrown that is no exception"});

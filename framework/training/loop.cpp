@@ -44,6 +44,7 @@ class Run {
         snapshot_(options.snapshot.path, options.snapshot.key),
         on_cpu_(session.base().placement().device.is_cpu()) {
     if (options.on_gradients) trainer_.on_gradients(options.on_gradients);
+    if (options.on_split) trainer_.on_split([this](std::int64_t rows) { options_.on_split(trainer_.steps(), rows); });
   }
 
   LoopResult run() {

@@ -36,6 +36,8 @@ struct LoopOptions {
   std::function<bool()> stop;                       ///< asked after every step; true: save a snapshot and return
   std::function<void(const Trainer&)> on_attached;  ///< before the first step; trainer.steps() > 0 after a resumption
   std::function<void(const FlatParameters&)> on_gradients;  ///< as clipping finds them
+  /// Memory ran out in step `step` (from 0), which is tried again in pieces of `rows` rows.
+  std::function<void(std::int64_t step, std::int64_t rows)> on_split;
   std::function<void(const TrainProgress&)> on_step;
   std::function<void(std::int64_t step, const Stage&)> on_checkpoint;  ///< in order; publish before returning
   bool cache_latents = true;  ///< false: encode at every access, with the same result

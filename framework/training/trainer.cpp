@@ -11,6 +11,7 @@
 #include "framework/core/error.h"
 #include "framework/models/base.h"
 #include "framework/models/session.h"
+#include "framework/tensor/memory_failure.h"
 #include "framework/training/diagnosis.h"
 #include "framework/training/gradient_norm.h"
 
@@ -97,11 +98,13 @@ StepResult Trainer::accumulate_in_memory(std::span<const TrainingBatch> batches)
   for (;;) {
     try {
       return accumulate(batches);
-    } catch (const c10::OutOfMemoryError&) {
+    } catch (const std::exception& error) {
+      if (!is_out_of_memory(error)) throw;
       const std::int64_t rows = micro_batch_ > 0 ? micro_batch_ : batches.front().inputs.size();
       if (rows <= 1 || carried_ || has_accumulated(parameters_)) throw;
       micro_batch_ = (rows + 1) / 2;
       parameters_.zero_gradients();
+      if (split_hook_) split_hook_(micro_batch_);
     }
   }
 }

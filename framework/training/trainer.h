@@ -39,6 +39,9 @@ class Trainer {
   /// Called in every step with the gradients as clipping finds them.
   void on_gradients(std::function<void(const FlatParameters&)> hook) { hook_ = std::move(hook); }
 
+  /// Called where memory ran out, before the step is tried again in pieces of so many rows.
+  void on_split(std::function<void(std::int64_t rows)> hook) { split_hook_ = std::move(hook); }
+
   [[nodiscard]] std::int64_t steps() const { return optimizer_.steps(); }
   [[nodiscard]] const FlatParameters& parameters() const { return parameters_; }
   [[nodiscard]] const Loss& loss() const { return loss_; }
@@ -77,6 +80,7 @@ class Trainer {
   bool carried_ = false;   // gradients were present before this step's first backward pass
   Tensor first_bad_step_;  // int64 scalar on the device
   std::function<void(const FlatParameters&)> hook_;
+  std::function<void(std::int64_t)> split_hook_;
 };
 
 }  // namespace atelier

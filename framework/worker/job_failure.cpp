@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "framework/tensor/memory_failure.h"
+
 namespace atelier::worker {
 namespace {
 
@@ -53,7 +55,7 @@ JobFailure classify(const std::exception_ptr& failure, JobPhase phase) {
     return of_text("resource", "out of memory on the device", kMemoryAdvice);
   } catch (const c10::Error& error) {
     const std::string text = first_line(error.what_without_backtrace());
-    if (says(text, "alloc") && says(text, "memory")) return of_text("resource", text, kMemoryAdvice);
+    if (is_out_of_memory(error)) return of_text("resource", text, kMemoryAdvice);
     return of_text(says(text, "CUDA") || says(text, "cuDNN") ? "node" : "method", text, "");
   } catch (const std::exception& error) {
     return of_text("method", first_line(error.what()), "");

@@ -91,7 +91,7 @@ void JobRun::claim() {
     locks_.push_back(*std::move(lock));
   }
   for (const JobOutput& output : outputs_) {
-    if (!store_.find(output.key)) missing_.push_back(output);
+    if (again() || !store_.find(output.key)) missing_.push_back(output);
   }
 }
 
@@ -111,8 +111,17 @@ void JobRun::publish(const JobOutput& output, const std::string& object, const J
   if (!agrees) {
     const auto found = store_.find(output.key);
     const Json other = found ? Json(found->object) : Json();
-    spool_->write({{"type", "divergence"}, {"key", output.key}, {"object", object}, {"other", other}}, true);
+    const auto text = fmt::format("key {} gave other bytes: {}", output.key, object);
+    spool_->write({{"type", "divergence"},
+                   {"attempt", attempt_},
+                   {"level", "warning"},
+                   {"key", output.key},
+                   {"object", object},
+                   {"other", other},
+                   {"text", text}},
+                  true);
   }
+  if (again()) return;
   spool_->write({{"type", "published"},
                  {"attempt", attempt_},
                  {"key", output.key},

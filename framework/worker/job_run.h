@@ -40,12 +40,14 @@ class JobRun {
   [[nodiscard]] const Job& job() const { return job_; }
   [[nodiscard]] const Store& store() const { return store_; }
   [[nodiscard]] const Json& id() const { return id_; }
+  /// What is there already is made once more, and compared: nothing of it is continued from a snapshot.
+  [[nodiscard]] bool again() const { return job_.flag("again"); }
   [[nodiscard]] JobPhase phase() const { return phase_; }
   /// From now on a failure is the method's, not the configuration's.
   void begin_work() { phase_ = JobPhase::working; }
 
-  /// Waits for the locks of all keys, then keeps in missing() what nobody has published meanwhile. Throws Error
-  /// (interrupted) when a stop is asked for while waiting.
+  /// Waits for the locks of all keys, then keeps in missing() what nobody has published meanwhile (all, with again()).
+  /// Throws Error (interrupted) when a stop is asked for while waiting.
   void claim();
   [[nodiscard]] const std::vector<JobOutput>& outputs() const { return outputs_; }
   [[nodiscard]] const std::vector<JobOutput>& missing() const { return missing_; }

@@ -188,6 +188,12 @@ LoopOptions StageTraining::loop_options() {
   options.snapshot = request_.snapshot;
   options.stop = [] { return stop_requested(); };
   options.on_attached = [this](const Trainer& trainer) { attached(trainer); };
+  options.on_split = [this](std::int64_t step, std::int64_t rows) {
+    run_.note("warning",
+              fmt::format("out of memory in step {}: done again in pieces of {} rows, with the same loss and "
+                          "gradient of the whole batch",
+                          step, rows));
+  };
   options.on_step = [this](const TrainProgress& progress) { stepped(progress); };
   options.on_checkpoint = [this](std::int64_t step, const Stage& stage) { publish(step, stage); };
   return options;
@@ -204,7 +210,8 @@ void StageTraining::train() {
   if (*request_.steps_wanted(run_.missing()).rbegin() == 0) return train_nothing();
   const LoopOptions options = loop_options();
   restore_losses(losses_, options.snapshot, options.checkpoints);
-  if (request_.preview) preview_.emplace(run_, session_, *method_, plugin_.spec().sampler, *request_.preview);
+  if (request_.preview && !run_.again())
+    preview_.emplace(run_, session_, *method_, plugin_.spec().sampler, *request_.preview);
   const LoopResult result = train_stage(session_, *stage_, options);
   if (!result.done) run_.check_stop();
   if (result.micro_batch > 0) run_.note("info", fmt::format("computed {} rows at once", result.micro_batch));

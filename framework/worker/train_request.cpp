@@ -111,7 +111,7 @@ TrainRequest TrainRequest::from(const JobRun& run) {
   if (request.fixed_loss < 0 || request.fixed_loss > 1000) refuse("fixed_loss", job.find("fixed_loss"), "0 to 1000");
   const auto last =
       std::ranges::max_element(run.outputs(), {}, [&](const JobOutput& output) { return request.step_of(output); });
-  request.snapshot.path = run.store().snapshot_path(last->key);
+  if (!run.again()) request.snapshot.path = run.store().snapshot_path(last->key);
   request.snapshot.key = last->key;
   if (const Json* policy = job.find("snapshot")) {
     request.snapshot.every_steps = Job(*policy).optional_integer("every_steps").value_or(0);

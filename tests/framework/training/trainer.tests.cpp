@@ -4,6 +4,7 @@
 #include <ATen/ops/allclose.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/full_like.h>
+#include <c10/util/Exception.h>
 
 #include "framework/models/unet.h"
 #include "framework/training/given_draws.h"
@@ -93,6 +94,50 @@ TEST_CASE("the divisor acts on gradients and not on the reported loss", "[traini
   for (const auto& [name, gradient] : plain.gradients) {
     CHECK(at::allclose(divided.gradients.at(name) * 4, gradient, 1e-10, 1e-16));
   }
+}
+
+TEST_CASE("a step in which memory runs out is done again in smaller pieces, with the same loss and gradient",
+          "[training][trainer]") {
+  const bool nonlinear = GENERATE(false, true);
+  StageSettings settings;
+  settings.nonlinear = nonlinear;
+  const BatchInputs inputs = random_inputs(4, 4, 3);
+  const FirstStep whole = first_step(settings, 0, inputs);
+  SECTION("where a piece is too large for the device") {
+    settings.most_rows = 2;
+    check_equal(first_step(settings, 0, inputs), whole);
+  }
+  SECTION("where the host's allocator fails") {
+    settings.most_rows = 1;
+    settings.host_memory = true;
+    check_equal(first_step(settings, 0, inputs), whole);
+  }
+  SECTION("in the middle of a step, when some pieces have left their gradient") {
+    settings.failing_call = nonlinear ? 3 : 1;  // of two pieces: the second backward
+    check_equal(first_step(settings, 2, inputs), whole);
+  }
+}
+
+TEST_CASE("each time memory runs out the new size is told, and it stays", "[training][trainer]") {
+  StageSettings settings;
+  settings.most_rows = 2;
+  Session session(tiny_base(at::kDouble));
+  const auto stage = make_stage(settings);
+  RandomDraws initial({.seed = 1, .stage = 0, .step = -1, .slot = -1}), draws({.seed = 1});
+  Trainer trainer(session, *stage, {}, initial);
+  std::vector<std::int64_t> sizes;
+  trainer.on_split([&](std::int64_t rows) { sizes.push_back(rows); });
+  const BatchInputs inputs = random_inputs(6, 6, 3);
+  (void)trainer.step(inputs, draws);
+  (void)trainer.step(inputs, draws);
+  CHECK(sizes == std::vector<std::int64_t>{3, 2});
+  CHECK(trainer.micro_batch() == 2);
+}
+
+TEST_CASE("where one row is too many, the error goes up", "[training][trainer]") {
+  StageSettings settings;
+  settings.failing_call = 0;
+  CHECK_THROWS_AS(first_step(settings, 1, random_inputs(2, 2, 3)), c10::OutOfMemoryError);
 }
 
 TEST_CASE("accumulated batches add their gradients, and carried gradients are there before the first",

@@ -7,6 +7,7 @@
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
+#include <c10/util/Exception.h>
 
 #include <limits>
 
@@ -68,6 +69,8 @@ class TestStage final : public Stage {
   }
 
   Terms forward(const Batch& batch, const StepTensors& tensors) override {
+    const bool too_many = settings_.most_rows > 0 && batch.size() > settings_.most_rows;
+    if (calls_++ == settings_.failing_call || too_many) run_out_of_memory();
     const TextCondition text = session_->encode(TextIds{{tensors.rows.at("ids")}});
     const Tensor predicted = session_->unet().forward({.sample = batch.noisy_latents,
                                                        .timesteps = batch.timesteps,
@@ -93,6 +96,12 @@ class TestStage final : public Stage {
   }
 
  private:
+  void run_out_of_memory() const {
+    if (settings_.host_memory)
+      throw c10::Error({"f", "x.cpp", 1}, "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to …");
+    throw c10::OutOfMemoryError({"f", "x.cpp", 1}, "CUDA out of memory");
+  }
+
   [[nodiscard]] at::TensorOptions dtype() const {
     return at::TensorOptions().dtype(session_->base().placement().dtype);
   }
@@ -158,6 +167,7 @@ class TestStage final : public Stage {
   }
 
   StageSettings settings_;
+  int calls_ = 0;
   Session* session_ = nullptr;
   std::vector<Parameter> published_;
   std::int64_t steps_ = 0;

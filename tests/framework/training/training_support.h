@@ -27,6 +27,9 @@ struct StageSettings {
   bool accumulate_lora = false;  ///< the LoRA collects gradients and is not trained
   std::string unfreeze;          ///< pattern of parameters that learn too
   double learning_rate = 1e-2;
+  std::int64_t most_rows = 0;     ///< memory runs out where more are computed at once; 0: never
+  int failing_call = -1;          ///< and in this call of forward(), from 0
+  bool host_memory = false;       ///< it is what the host's allocator throws
   std::int64_t poison_step = -1;  ///< from this step on …
   std::string poison_what;        ///< … `term`, `gradient` are not finite
 };

@@ -44,7 +44,7 @@ TEST_CASE("A job that cannot be done fails in words, and the next one is done", 
   }
   SECTION("another kind of job") {
     bad["job"] = "dance";
-    check_refused(worker, bad, "configuration", "expected train, merge, generate, sample, given or score");
+    check_refused(worker, bad, "configuration", "expected train, merge, generate, sample, given, mask or score");
   }
   SECTION("a key that is missing") {
     bad.erase("sampler");
