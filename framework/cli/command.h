@@ -24,6 +24,7 @@ void add_diff(CLI::App& parent, Action& action);
 void add_eval(CLI::App& parent, Action& action);
 void add_export(CLI::App& parent, Action& action);
 void add_gc(CLI::App& parent, Action& action);
+void add_import(CLI::App& parent, Action& action);
 void add_logs(CLI::App& parent, Action& action);
 void add_merge(CLI::App& parent, Action& action);
 void add_new_plugin(CLI::App& parent, Action& action);
@@ -38,6 +39,7 @@ void add_status(CLI::App& parent, Action& action);
 void add_table(CLI::App& parent, Action& action);
 void add_train(CLI::App& parent, Action& action);
 void add_verify(CLI::App& parent, Action& action);
+void add_why(CLI::App& parent, Action& action);
 void add_doctor(CLI::App& parent, Action& action);
 /// Completion describes the finished tree, so it takes the root.
 void add_completion(CLI::App& root, Action& action);

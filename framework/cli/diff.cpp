@@ -1,14 +1,12 @@
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "framework/cli/command.h"
 #include "framework/cli/run_lookup.h"
 #include "framework/cli/store_option.h"
-#include "framework/core/text.h"
 #include "framework/plan/keys.h"
-#include "framework/store/evaluations.h"
+#include "framework/plan/run_stages.h"
 
 namespace atelier::cli {
 namespace {
@@ -18,29 +16,11 @@ struct DiffOptions {
   bool json = false;
 };
 
-/// What decides a run: the descriptions of its keys, by kind and place; also of what is not made yet.
+/// What decides a run: the descriptions of its keys, by place; also of what is not made yet.
 Json descriptions_of(const Store& store, const FoundRun& run) {
   Json all = Json::object();
   const Json manifest = read_json_file(store.root() / "manifests" / (run.manifest + ".json"));
-  for (const Json& job : manifest.at("jobs")) {
-    const auto& runs = job.at("runs");
-    if (std::find(runs.begin(), runs.end(), Json(run.info.run)) == runs.end()) continue;
-    for (const Json& output : job.at("outputs")) {
-      std::string name = job.at("kind").get<std::string>();
-      if (name == "train") name += " " + output.at("description").value("stage", "");
-      name += output.contains("step") ? " step " + output.at("step").dump() : "";
-      name += output.contains("prompt_id") ? " " + output.value("prompt_id", "") : "";
-      const auto evaluations = evaluations_of(job, output);
-      // One prompt's pictures may be there twice, for evaluations that want them otherwise.
-      const bool shared = job.at("kind") == "sample" || job.at("kind") == "given" || job.at("kind") == "mask";
-      if (shared && all.contains(name)) name += " for " + join(evaluations);
-      // A merge of two LoRAs that the same stage trains: the subject's comes first.
-      if (job.at("kind") == "train" && all.contains(name)) name += " of the style";
-      if (job.at("kind") != "score") all[name] = output.at("description");
-      if (job.at("kind") != "score") continue;
-      for (const auto& evaluation : evaluations) all[name + " " + evaluation] = output.at("description");
-    }
-  }
+  for (const auto& [place, stage] : run_stages(manifest, run.info.run)) all[place] = stage.description;
   return all;
 }
 

@@ -54,12 +54,14 @@ void add_commands(CLI::App& root, Action& action) {
   add_status(root, action);
   add_show(root, action);
   add_diff(root, action);
+  add_why(root, action);
   add_logs(root, action);
   add_table(root, action);
   add_report(root, action);
   add_eval(root, action);
   add_stats(root, action);
   add_export(root, action);
+  add_import(root, action);
   add_convert(root, action);
   add_merge(root, action);
   add_plugins(root, action);

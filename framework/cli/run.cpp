@@ -1,14 +1,20 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "framework/cli/command.h"
 #include "framework/cli/execution.h"
+#include "framework/cli/options.h"
+#include "framework/cli/plan_diff.h"
 #include "framework/cli/resolution.h"
 #include "framework/cli/run_observer.h"
 #include "framework/cli/store_option.h"
 #include "framework/cli/study_file.h"
+#include "framework/core/error.h"
 #include "framework/execute/execute.h"
+#include "framework/plan/estimate.h"
 #include "framework/plan/manifest.h"
 
 namespace atelier::cli {
@@ -16,6 +22,8 @@ namespace {
 
 struct RunOptions {
   StudyOptions study;
+  std::string other, retry;
+  std::int64_t stop_after = 5;
   bool json = false, dry_run = false, jobs = false;
 };
 
@@ -31,6 +39,20 @@ std::string placement_text(const Json& placement) {
   if (const auto slots = placement.at("slots").get<std::int64_t>(); slots > 1)
     text += fmt::format(", {} workers", slots);
   return text;
+}
+
+/// By what jobs like those to be done took in this store; nothing where none was.
+void print_estimate(const Json& manifest, const Store& store) {
+  const auto index = open_index(store);
+  const Estimate left = estimate(manifest, store, *index);
+  if (left.jobs == left.unmeasured) return;
+  const auto slots =
+      static_cast<double>(std::max<std::int64_t>(manifest.at("placement").at("slots").get<std::int64_t>(), 1));
+  fmt::print("about {} and {} on disk, as measured here{}\n", duration_text(left.seconds / slots),
+             bytes_text(static_cast<double>(left.bytes)),
+             left.unmeasured == 0
+                 ? ""
+                 : fmt::format(", without {} jobs of which none like them was done yet", left.unmeasured));
 }
 
 void print_plan(const Json& manifest, const std::optional<Store>& store, bool with_jobs) {
@@ -54,6 +76,7 @@ void print_plan(const Json& manifest, const std::optional<Store>& store, bool wi
     fmt::print("to take into the store: {} pictures of other programs\n", given["images"].dump());
   }
   fmt::print("on {}\n", placement_text(manifest.at("placement")));
+  if (store) print_estimate(manifest, *store);
   if (const Json select = manifest.value("resolved", Json::object()).value("select", Json()); !select.is_null()) {
     fmt::print("selection: {}\n", select.dump());
   }
@@ -70,10 +93,18 @@ void print_plan(const Json& manifest, const std::optional<Store>& store, bool wi
   }
 }
 
+Json estimate_json(const Json& manifest, const std::optional<Store>& store) {
+  if (!store) return nullptr;
+  const auto index = open_index(*store);
+  const Estimate left = estimate(manifest, *store, *index);
+  return {{"seconds", left.seconds}, {"bytes", left.bytes}, {"jobs", left.jobs}, {"unmeasured", left.unmeasured}};
+}
+
 Json plan_json(const Json& manifest, const std::optional<Store>& store) {
   Json out{{"study", manifest.at("study")},         {"counts", plan_counts(manifest, store ? &*store : nullptr)},
            {"placement", manifest.at("placement")}, {"detectable", planned_resolution(manifest, store)},
            {"runs", manifest.at("runs")},           {"jobs", Json::array()}};
+  out["estimate"] = estimate_json(manifest, store);
   for (const Json& job : manifest.at("jobs")) {
     Json keys = Json::array();
     for (const Json& output : job.at("outputs")) keys.push_back(output.at("key"));
@@ -87,8 +118,22 @@ Json plan_json(const Json& manifest, const std::optional<Store>& store) {
   return out;
 }
 
+/// From the study to `other`.
+int print_difference(const RunOptions& options, const Json& manifest) {
+  StudyOptions other = options.study;
+  other.file = options.other;
+  const Json difference = plan_difference(manifest, plan_study(other));
+  if (options.json) {
+    fmt::print("{}", pretty_json(difference));
+  } else {
+    print_plan_difference(difference);
+  }
+  return 0;
+}
+
 int plan(const RunOptions& options) {
   const Json manifest = plan_study(options.study);
+  if (!options.other.empty()) return print_difference(options, manifest);
   const auto store = find_store(options.study.store);
   if (options.json) {
     fmt::print("{}", pretty_json(plan_json(manifest, store)));
@@ -98,10 +143,31 @@ int plan(const RunOptions& options) {
   return 0;
 }
 
+/// What the jobs will take; nothing is known where the index cannot be read.
+Estimate estimate_or_nothing(const Json& manifest, const Store& store) try {
+  const auto index = open_index(store);
+  return estimate(manifest, store, *index);
+} catch (const Error& error) {
+  fmt::print(stderr, "atelier: {}\n", error.what());
+  return {};
+}
+
+/// Nothing is started that has no room.
+void check_disk(const Json& manifest, const Store& store) {
+  std::error_code unknown;
+  const auto space = std::filesystem::space(store.root(), unknown);
+  if (!unknown) check_fits(estimate_or_nothing(manifest, store), space.available, store.root().string());
+}
+
 int run(const RunOptions& options) {
   if (options.dry_run) return plan(options);
   const Json manifest = plan_study(options.study);
-  return execute_manifest(manifest, create_store(options.study.store), options.json);
+  const Store store = create_store(options.study.store);
+  check_disk(manifest, store);
+  return execute_manifest(manifest, store,
+                          {.json = options.json,
+                           .retry_failed = options.retry == "failed",
+                           .stop_after = static_cast<std::size_t>(options.stop_after)});
 }
 
 }  // namespace
@@ -111,6 +177,12 @@ void add_run(CLI::App& parent, Action& action) {
   const auto options = std::make_shared<RunOptions>();
   add_study(*app, options->study);
   app->add_flag("--dry-run", options->dry_run, "only say what would be done, as `plan` does");
+  one_of(app->add_option("--retry", options->retry, "also try again what the configuration or the method failed at"),
+         {"failed"});
+  whole_number(app->add_option("--stop-after", options->stop_after,
+                               "start nothing more after so many jobs that fail alike; 0: go on")
+                   ->capture_default_str(),
+               0, 1'000'000);
   app->add_flag("--json", options->json, "one JSON object an event on standard output");
   app->footer("Examples:\n  atelier run experiments/demo/study.yaml\n  atelier run study.yaml --set seed=[0,1,2]\n");
   app->callback([options, &action] { action = [options] { return run(*options); }; });
@@ -122,6 +194,9 @@ void add_plan(CLI::App& parent, Action& action) {
   const auto options = std::make_shared<RunOptions>();
   add_study(*app, options->study);
   app->add_flag("--jobs", options->jobs, "list the jobs too");
+  existing_file(app->add_option("--diff", options->other,
+                                "instead: which runs and stages appear, vanish and change from the study to this one, "
+                                "and why"));
   app->add_flag("--json", options->json, "as JSON");
   app->callback([options, &action] { action = [options] { return plan(*options); }; });
 }

@@ -82,10 +82,10 @@ void RunObserver::finished(const Json& job, const Json& event) {
   }
 }
 
-void RunObserver::failed(const JobFailure& failure) {
+void RunObserver::tell(const char* event, const JobFailure& failure, const char* more) {
   progress_.reset();
   if (json_) {
-    fmt::print("{}\n", Json{{"event", "failed"},
+    fmt::print("{}\n", Json{{"event", event},
                             {"job", failure.job},
                             {"kind", failure.kind},
                             {"class", failure.failure},
@@ -94,8 +94,14 @@ void RunObserver::failed(const JobFailure& failure) {
                            .dump(-1, ' ', false, Json::error_handler_t::replace));
     std::fflush(stdout);
   } else {
-    fmt::print(stderr, "{}: failed ({}): {}\n", take_title(failure.job), failure.failure, failure.text);
+    fmt::print(stderr, "{}: failed ({}): {}{}\n", take_title(failure.job), failure.failure, failure.text, more);
   }
+}
+
+void RunObserver::failed(const JobFailure& failure) { tell("failed", failure, ""); }
+
+void RunObserver::retried(const JobFailure& failure) {
+  tell("retried", failure, "; it is tried again in a new worker");
 }
 
 }  // namespace atelier::cli

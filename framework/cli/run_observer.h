@@ -21,8 +21,10 @@ class RunObserver final : public ExecuteObserver {
   void progressed(const Json& job, const Json& event) override;
   void finished(const Json& job, const Json& event) override;
   void failed(const JobFailure& failure) override;
+  void retried(const JobFailure& failure) override;
 
  private:
+  void tell(const char* event, const JobFailure& failure, const char* more);
   [[nodiscard]] std::string take_title(std::int64_t job);
   void print(const char* event, const Json& job, Json more) const;
 

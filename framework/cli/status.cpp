@@ -3,8 +3,14 @@
 #include <nlohmann/json.hpp>
 
 #include "framework/cli/command.h"
+#include "framework/cli/failure_summary.h"
+#include "framework/cli/live_lines.h"
 #include "framework/cli/store_option.h"
+#include "framework/core/text.h"
+#include "framework/plan/estimate.h"
 #include "framework/store/queries.h"
+#include "reports/study_tables.h"
+#include "reports/table.h"
 
 namespace atelier::cli {
 namespace {
@@ -23,7 +29,7 @@ std::string state_of(const StatusCounts& counts) {
   return counts.pending > 0 ? "pending" : "done";
 }
 
-int print_studies(Index& index, bool json) {
+int print_studies(const Store& store, Index& index, bool json) {
   Json all = Json::array();
   for (const StudyInfo& study : studies(index)) {
     if (json) {
@@ -31,13 +37,18 @@ int print_studies(Index& index, bool json) {
                      {"manifest", study.manifest},
                      {"at", study.at},
                      {"runs", study.runs},
-                     {"jobs", json_of(study.jobs)}});
+                     {"jobs", json_of(study.jobs)},
+                     {"live", live_work(store, study.manifest)}});
     } else {
       fmt::print("{:<24} {:>5} runs  jobs: {} done, {} failed, {} pending  {}\n", study.study, study.runs,
                  study.jobs.done, study.jobs.failed, study.jobs.pending, study.at);
     }
   }
-  if (json) fmt::print("{}", pretty_json(all));
+  if (json) {
+    fmt::print("{}", pretty_json(all));
+  } else {
+    print_live_work(live_work(store, ""));
+  }
   return 0;
 }
 
@@ -65,33 +76,47 @@ void print_run(const RunInfo& run) {
              run.jobs.done + run.jobs.failed + run.jobs.pending);
 }
 
-void print_failures(const std::vector<FailureInfo>& failures) {
-  std::string last;
-  for (const FailureInfo& failure : failures) {
-    if (failure.failure_class != last) fmt::print("\nfailed ({}):\n", failure.failure_class);
-    last = failure.failure_class;
-    fmt::print("  {} of {} run(s), e.g. {}: {}\n", failure.kind, failure.runs.size(),
-               failure.runs.empty() ? "-" : failure.runs.front(), failure.error);
-  }
+/// What a finished study is for.
+void print_result(Index& index, const std::string& manifest) {
+  const auto names = reports::table_names(index, manifest);
+  auto request = reports::study_request(index, manifest, names.empty() ? "" : names.front());
+  fmt::print("\n{}", reports::to_markdown(reports::make_table(index, manifest, request)));
+  if (names.size() > 1) fmt::print("\nmore tables: atelier table --table {}\n", join(names, ", "));
 }
 
-int print_study(Index& index, const StatusOptions& options) {
+int print_study(const Store& store, Index& index, const StatusOptions& options) {
   const std::string manifest = current_manifest(index, options.study);
   const auto counts = status_of_manifest(index, manifest);
   const auto runs = runs_of(index, manifest);
   const auto failures = failures_of(index, manifest);
+  const Json work = live_work(store, manifest);
+  const Json left = time_left(store, index, manifest, work);
   if (options.json) {
     Json out{{"study", options.study},  {"manifest", manifest},  {"state", state_of(counts)},
              {"jobs", json_of(counts)}, {"runs", Json::array()}, {"failures", Json::array()}};
     for (const auto& run : runs) out["runs"].push_back(json_of(run));
     for (const auto& failure : failures) out["failures"].push_back(json_of(failure));
+    out["causes"] = failure_summary(failures);
+    out["live"] = work;
+    out["left"] = left;
     fmt::print("{}", pretty_json(out));
     return 0;
   }
   fmt::print("{}: {} runs; jobs: {} done, {} failed, {} pending\n", options.study, runs.size(), counts.done,
              counts.failed, counts.pending);
+  print_live_work(work);
+  if (!left.is_null()) {
+    const auto unmeasured = left.at("unmeasured_jobs").get<std::size_t>();
+    fmt::print(
+        "about {} left{}\n", duration_text(left.at("seconds_left").get<double>()),
+        unmeasured == 0 ? "" : fmt::format(", without {} jobs of which none like them was done yet", unmeasured));
+  }
   for (const auto& run : runs) print_run(run);
-  print_failures(failures);
+  if (!failures.empty()) fmt::print("\n");
+  print_failure_summary(stdout, failures);
+  const bool scored =
+      !runs.empty() && !index.query("SELECT 1 FROM stage_evaluation WHERE manifest = ? LIMIT 1", {manifest}).empty();
+  if (left.is_null() && scored) print_result(index, manifest);
   return 0;
 }
 
@@ -105,8 +130,10 @@ void add_status(CLI::App& parent, Action& action) {
   app->add_flag("--json", options->json, "as JSON");
   app->callback([options, &action] {
     action = [options] {
-      const auto index = open_index(open_store(options->store));
-      return options->study.empty() ? print_studies(*index, options->json) : print_study(*index, *options);
+      const Store store = open_store(options->store);
+      const auto index = open_index(store);
+      return options->study.empty() ? print_studies(store, *index, options->json)
+                                    : print_study(store, *index, *options);
     };
   });
 }

@@ -132,7 +132,7 @@ int train(const TrainOptions& options) {
   const Json manifest = plan_tree(OneCell(options).study(name), "train", fs::current_path());
   check_class_images(manifest, options);
   const Store store = create_store(options.store);
-  const int code = execute_manifest(manifest, store, options.json);
+  const int code = execute_manifest(manifest, store, {.json = options.json, .retry_failed = true});
   if (code == 0) write_artifact(manifest, store, options);
   return code;
 }

@@ -5,13 +5,16 @@
 #include <nlohmann/json.hpp>
 
 #include "framework/cli/command.h"
+#include "framework/cli/options.h"
 #include "framework/cli/store_option.h"
+#include "framework/cli/verify_sample.h"
 
 namespace atelier::cli {
 namespace {
 
 struct VerifyOptions {
-  std::string store;
+  std::string store, sample;
+  std::int64_t seed = 0;
   bool json = false;
 };
 
@@ -32,7 +35,36 @@ void print_text(const Store& store, const std::vector<Damage>& damages) {
   }
 }
 
+void print_sample(const SampledCheck& check) {
+  for (const auto& key : check.differing)
+    fmt::print("key {}: other bytes than before; both are kept, and tables mark it\n", key);
+  for (const auto& text : check.failed) fmt::print("could not be done again: {}\n", text);
+  fmt::print("{} of {} jobs done again: {} keys gave other bytes, {} jobs failed{}\n", check.jobs, check.all,
+             check.differing.size(), check.failed.size(), check.interrupted ? "; interrupted" : "");
+}
+
+int do_sample_again(const VerifyOptions& options) {
+  const double share = parse_share(options.sample);
+  const Store store = open_store(options.store);
+  const auto index = open_index(store);
+  const SampledCheck check = verify_sample(store, *index, share, options.seed, options.json);
+  if (options.json) {
+    fmt::print("{}\n", Json{{"event", "end"},
+                            {"jobs", check.jobs},
+                            {"of", check.all},
+                            {"differing", check.differing},
+                            {"failed", check.failed},
+                            {"interrupted", check.interrupted}}
+                           .dump(-1, ' ', false, Json::error_handler_t::replace));
+  } else {
+    print_sample(check);
+  }
+  if (check.interrupted) return 3;
+  return check.differing.empty() && check.failed.empty() ? 0 : 1;
+}
+
 int verify_store(const VerifyOptions& options) {
+  if (!options.sample.empty()) return do_sample_again(options);
   const Store store = open_store(options.store);
   const auto damages = verify(store);
   options.json ? print_json(store, damages) : print_text(store, damages);
@@ -44,9 +76,15 @@ int verify_store(const VerifyOptions& options) {
 void add_verify(CLI::App& parent, Action& action) {
   CLI::App* app = parent.add_subcommand("verify", "Read all of a store and find what is not as it was written");
   const auto options = std::make_shared<VerifyOptions>();
-  app->footer("Examples:\n  atelier verify\n  atelier verify --store results --json");
+  app->footer("Examples:\n  atelier verify\n  atelier verify --store results --json\n  atelier verify --sample 2%");
+  app->add_option("--sample", options->sample,
+                  "instead: do this share of the finished jobs once more, and compare bytes; e.g. 2%")
+      ->type_name("SHARE");
+  whole_number(
+      app->add_option("--seed", options->seed, "with --sample: another seed chooses other jobs")->capture_default_str(),
+      0, 1'000'000'000);
   add_store(*app, options->store);
-  app->add_flag("--json", options->json, "as JSON");
+  app->add_flag("--json", options->json, "as JSON; with --sample one object an event");
   app->callback([options, &action] { action = [options] { return verify_store(*options); }; });
 }
 

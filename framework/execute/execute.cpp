@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "framework/core/error.h"
+#include "framework/execute/failure.h"
 #include "framework/execute/interrupt.h"
 #include "framework/execute/job_queue.h"
 #include "framework/execute/worker_process.h"
@@ -36,6 +37,16 @@ std::vector<QueuedJob> queue_of(const Json& manifest, const Store& store, std::s
   return queue;
 }
 
+/// Jobs that are done once more: what they need is there.
+std::vector<QueuedJob> queue_again(const Json& manifest, const std::set<std::int64_t>& jobs) {
+  std::vector<QueuedJob> queue;
+  for (const std::int64_t id : jobs) {
+    const Json& job = manifest.at("jobs").at(static_cast<std::size_t>(id));
+    queue.push_back({.id = id, .base = job.value("base", ""), .needs = {}});
+  }
+  return queue;
+}
+
 std::string error_text(const Json& event) {
   const auto found = event.find("error");
   if (found == event.end() || !found->is_object()) return "no reason given";
@@ -52,21 +63,25 @@ struct Slot {
 
 class Execution {
  public:
-  Execution(const Json& manifest, const Store& store, const std::filesystem::path& program, std::size_t slots,
-            ExecuteObserver& observer)
+  Execution(const Json& manifest, const Store& store, const std::filesystem::path& program,
+            const ExecuteOptions& options, ExecuteObserver& observer)
       : manifest_(manifest),
         store_(store),
         program_(program),
+        options_(options),
         observer_(observer),
         spool_(store),
-        queue_(queue_of(manifest, store, result_.skipped)),
-        total_(queue_.waiting()),
-        slots_(std::max<std::size_t>(slots, 1)) {}
+        queue_(options.again ? queue_again(manifest, *options.again) : queue_of(manifest, store, result_.skipped)),
+        slots_(std::max<std::size_t>(options.slots, 1)) {
+    skip_failed_before();
+    total_ = queue_.waiting();
+  }
 
   ExecuteResult run();
 
  private:
   [[nodiscard]] bool stopping() const { return guard_.requested() || result_.interrupted; }
+  void skip_failed_before();
   /// Gives ready jobs to idle slots. False when no slot works.
   bool fill_slots();
   void fill(Slot& slot);
@@ -79,21 +94,35 @@ class Execution {
   /// Handles what the slot's worker has said.
   void follow(Slot& slot);
   void handle(Slot& slot, const Json& event);
-  void record_failure(const Json& job, std::string failure, std::string text);
+  void record_failure(Slot& slot, const Json& job, std::string failure, std::string text);
+  /// After so many jobs that fail alike nothing more is started.
+  void count_alike(const JobFailure& failure);
+  void stop(std::string why);
   void worker_died(Slot& slot);
   void record_death(const std::string& death, const Json& job, const std::string& text);
 
   const Json& manifest_;
   const Store& store_;
   const std::filesystem::path& program_;
+  const ExecuteOptions& options_;
   ExecuteObserver& observer_;
   InterruptGuard guard_;
   Spool spool_;
   ExecuteResult result_;
   JobQueue queue_;
-  std::size_t total_, number_ = 0;
+  std::size_t total_ = 0, number_ = 0, attempts_ = 0;
+  std::map<std::int64_t, int> tries_;                                // that failed, by job
+  std::map<std::string, std::map<std::string, std::size_t>> alike_;  // kind of job -> fingerprint -> failed jobs
   std::vector<Slot> slots_;
 };
+
+void Execution::skip_failed_before() {
+  for (const std::int64_t id : options_.failed_before) {
+    if (!queue_.holds(id)) continue;
+    queue_.failed(id);
+    ++result_.failed_before;
+  }
+}
 
 ExecuteResult Execution::run() {
   while (fill_slots()) {
@@ -114,7 +143,7 @@ ExecuteResult Execution::run() {
 bool Execution::fill_slots() {
   bool busy = false;
   for (Slot& slot : slots_) {
-    if (slot.job == nullptr && !stopping()) fill(slot);
+    if (slot.job == nullptr && !stopping() && result_.stopped.empty()) fill(slot);
     busy = busy || slot.job != nullptr;
   }
   return busy;
@@ -123,7 +152,7 @@ bool Execution::fill_slots() {
 /// Passes over what other processes at this store have published since the plan was looked at.
 void Execution::fill(Slot& slot) {
   while (const auto id = queue_.take(slot.base, [this](std::int64_t job) { return elsewhere(job); })) {
-    if (!is_done(job_of(*id), store_)) return start(slot, *id);
+    if (options_.again || !is_done(job_of(*id), store_)) return start(slot, *id);
     ++result_.skipped;
     --total_;
     queue_.done(*id);
@@ -142,7 +171,8 @@ void Execution::start(Slot& slot, std::int64_t id) {
   const Json& job = job_of(id);
   slot.job = &job;
   slot.base = job.value("base", "");
-  slot.attempt = fmt::format("{}-{}", spool_.name(), ++number_);
+  slot.attempt = fmt::format("{}-{}", spool_.name(), ++attempts_);
+  if (!tries_.contains(id)) ++number_;
   observer_.started(job, number_, total_);
   Json line = job.at("job");
   line["job"] = job.at("kind");
@@ -150,6 +180,7 @@ void Execution::start(Slot& slot, std::int64_t id) {
   line["outputs"] = job.at("outputs");
   line["store"] = store_.root().string();
   line["attempt"] = slot.attempt;
+  if (options_.again) line["again"] = true;
   if (slot.worker && slot.worker->send(line)) return;
   slot.worker = std::make_unique<WorkerProcess>(program_, guard_);
   (void)slot.worker->send(line);  // a worker that died at once is noticed by its end
@@ -186,6 +217,7 @@ void Execution::handle(Slot& slot, const Json& event) {
   if (kind == "finished") {
     ++result_.done;
     queue_.done(job.at("id").get<std::int64_t>());
+    alike_.erase(job.at("kind").get<std::string>());
     observer_.finished(job, event);
     slot.job = nullptr;
   }
@@ -194,20 +226,39 @@ void Execution::handle(Slot& slot, const Json& event) {
   if (failure == "interrupted") {
     result_.interrupted = true;
   } else {
-    record_failure(job, failure, error_text(event));
+    record_failure(slot, job, failure, error_text(event));
   }
   slot.job = nullptr;
 }
 
-void Execution::record_failure(const Json& job, std::string failure, std::string text) {
+void Execution::record_failure(Slot& slot, const Json& job, std::string failure, std::string text) {
   JobFailure entry{.job = job.at("id").get<std::int64_t>(),
                    .kind = job.at("kind").get<std::string>(),
                    .failure = std::move(failure),
                    .text = std::move(text),
                    .runs = job.at("runs").get<std::vector<std::string>>()};
+  if (tries_[entry.job]++ < retries_of(entry.failure, entry.text)) {
+    slot.worker.reset();  // with all that it holds
+    slot.base.clear();
+    queue_.again(entry.job);
+    observer_.retried(entry);
+    return;
+  }
   queue_.failed(entry.job);
   observer_.failed(entry);
+  count_alike(entry);
+  if (stops_everything(entry.failure, entry.text)) stop(entry.text);
   result_.failures.push_back(std::move(entry));
+}
+
+void Execution::count_alike(const JobFailure& failure) {
+  const auto count = ++alike_[failure.kind][failure_fingerprint(failure.failure, failure.kind, failure.text)];
+  if (options_.stop_after == 0 || count < options_.stop_after) return;
+  stop(fmt::format("{} {} jobs failed alike ({}): {}", count, failure.kind, failure.failure, failure.text));
+}
+
+void Execution::stop(std::string why) {
+  if (result_.stopped.empty()) result_.stopped = std::move(why);
 }
 
 void Execution::worker_died(Slot& slot) {
@@ -221,7 +272,7 @@ void Execution::worker_died(Slot& slot) {
   }
   const std::string text =
       fmt::format("atelier-worker: {}; expected an answer to the job; see its last lines above", end.text);
-  record_failure(job, "node", text);
+  record_failure(slot, job, "node", text);
   record_death(slot.attempt + "-died", job, text);
 }
 
@@ -251,9 +302,9 @@ bool is_done(const Json& job, const Store& store) {
 }
 
 ExecuteResult execute(const Json& manifest, const Store& store, const std::filesystem::path& worker,
-                      ExecuteObserver& observer, std::size_t slots) {
+                      ExecuteObserver& observer, const ExecuteOptions& options) {
   const auto use = store.lock_for_use();  // what counts as done now must be there at the end
-  return Execution(manifest, store, worker, slots, observer).run();
+  return Execution(manifest, store, worker, options, observer).run();
 }
 
 }  // namespace atelier

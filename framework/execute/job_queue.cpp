@@ -79,6 +79,7 @@ void JobQueue::failed(std::int64_t id) {
     }
   }
   lost.erase(id);
+  waiting_.erase(id);
   for (const std::int64_t other : lost) {
     if (waiting_.erase(other) > 0) blocked_.insert(other);
   }

@@ -29,9 +29,13 @@ class JobQueue {
   using Elsewhere = std::function<bool(std::int64_t id)>;
   [[nodiscard]] std::optional<std::int64_t> take(const std::string& base, const Elsewhere& elsewhere = {});
   void done(std::int64_t id);
-  /// Everything that needs this job, directly or not, is blocked.
+  /// Gives back a job that runs: it is ready once more.
+  void again(std::int64_t id) { waiting_.insert(id); }
+  /// It runs or waits. Everything that needs this job, directly or not, is blocked.
   void failed(std::int64_t id);
   [[nodiscard]] const std::set<std::int64_t>& blocked() const { return blocked_; }
+  /// Whether the job is among those that wait.
+  [[nodiscard]] bool holds(std::int64_t id) const { return waiting_.contains(id); }
   /// Jobs that are neither done, nor failed, nor blocked, nor running.
   [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
 

@@ -39,8 +39,13 @@ std::int64_t seed_of(std::string hashed, const std::vector<std::string>& parts) 
   return static_cast<std::int64_t>(first_eight_bytes >> 33);
 }
 
+/// 1 and 1.0 are two keys; an integer that was parsed and one that was not are the same.
+bool same_type(const Json& a, const Json& b) {
+  return a.type() == b.type() || (a.is_number_integer() && b.is_number_integer());
+}
+
 void compare(const Json& a, const Json& b, const std::string& path, Json& differences) {
-  if (a == b && a.type() == b.type()) return;
+  if (!a.is_structured() && a == b && same_type(a, b)) return;
   if (a.is_object() && b.is_object()) {
     auto names = a;
     names.update(b);

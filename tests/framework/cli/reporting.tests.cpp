@@ -5,6 +5,7 @@
 #include "framework/core/atomic_file.h"
 #include "framework/image/decode.h"
 #include "framework/image/encode.h"
+#include "framework/store/live.h"
 #include "framework/store/store.h"
 #include "tests/framework/cli/child.h"
 #include "tests/framework/files/zip_writer.h"
@@ -50,6 +51,33 @@ class HalfMade {
 };
 
 }  // namespace
+
+TEST_CASE("status shows what works on a study now, how far it is and what is left of it", "[cli][reporting]") {
+  const HalfMade study;
+  const auto store = Store::open(study.file("store"));
+  CHECK(parse_json(study.ask({"status", "toy", "--json"}).out, "status").at("live").empty());
+  const auto manifest = parse_json(study.ask({"status", "--json"}).out, "status")[0].at("manifest");
+  const LiveFile live(store);
+  live.write(
+      {{"study", "toy"},
+       {"manifest", manifest},
+       {"host", "here"},
+       {"pid", 7},
+       {"workers", 1},
+       {"begun", 2},
+       {"total", 5},
+       {"jobs",
+        {{{"job", 0}, {"title", "sample m, cat"}, {"what", "sampling"}, {"done", 30}, {"total", 50}, {"rate", 4.0}},
+         {{"job", 1}, {"title", "score m, cat"}}}}});
+  const auto told = study.ask({"status", "toy"});
+  CHECK(told.code == 0);
+  CHECK_THAT(told.out, Contains("now: toy on here, process 7, job 2 of 5\n") &&
+                           Contains("  sample m, cat: sampling 30/50, 4.00/s, 5 s left\n  score m, cat: begins\n"));
+  const Json json = parse_json(study.ask({"status", "toy", "--json"}).out, "status");
+  CHECK(json.at("live")[0].at("jobs")[0].at("seconds_left") == 5.0);
+  CHECK(json.at("left").at("unmeasured_jobs") == 1);
+  CHECK_THAT(study.ask({"status"}).out, Contains("now: toy on here"));
+}
 
 TEST_CASE("A page, a grid and a LaTeX table are written, and what is not made yet is told", "[cli][reporting]") {
   const HalfMade study;

@@ -173,7 +173,7 @@ TEST_CASE("Several slots work at the same time, in the order that needs allow", 
     return each;
   };
   const auto result =
-      execute(manifest({meet(0, 1), meet(1, 0), job(2, {0, 1})}), store, ATELIER_SCRIPTED_WORKER, seen, 2);
+      execute(manifest({meet(0, 1), meet(1, 0), job(2, {0, 1})}), store, ATELIER_SCRIPTED_WORKER, seen, {.slots = 2});
   CHECK(result.done == 3);
   REQUIRE(seen.events.size() == 6);
   CHECK(seen.events[4] == "started 2 3/3");
@@ -185,7 +185,7 @@ TEST_CASE("A worker that is killed in one slot leaves the others alone", "[execu
   const auto store = Store::create_or_open(folder / "store");
   Seen seen;
   const auto plan = manifest({job(0, {}, "die"), job(1, {}), job(2, {}), job(3, {0})});
-  const auto result = execute(plan, store, ATELIER_SCRIPTED_WORKER, seen, 3);
+  const auto result = execute(plan, store, ATELIER_SCRIPTED_WORKER, seen, {.slots = 3});
   REQUIRE(result.failures.size() == 1);
   CHECK(result.done == 2);
   CHECK(result.blocked == 1);
@@ -200,7 +200,7 @@ TEST_CASE("An interrupt lets the workers of all slots save", "[execute]") {
     if (++lingering == 2) ::kill(::getpid(), SIGTERM);
   };
   const auto plan = manifest({job(0, {}, "linger"), job(1, {}, "linger"), job(2, {})});
-  const auto result = execute(plan, store, ATELIER_SCRIPTED_WORKER, seen, 2);
+  const auto result = execute(plan, store, ATELIER_SCRIPTED_WORKER, seen, {.slots = 2});
   CHECK(result.interrupted);
   CHECK(result.done == 0);
   CHECK(result.failures.empty());

@@ -1,5 +1,6 @@
 // Stands for atelier-worker: publishes what a job asks for, or does what its "act" says.
 #include <fmt/format.h>
+#include <unistd.h>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -40,6 +41,16 @@ bool act(const Json& job) {
     say({{"event", "failed"}, {"job", id}, {"class", "method"}, {"error", {{"text", "the loss is not finite"}}}});
     return true;
   }
+  if (what == "fail_as") {
+    say({{"event", "failed"}, {"job", id}, {"class", job.at("class")}, {"error", {{"text", job.at("text")}}}});
+    return true;
+  }
+  if (what == "fail_once" && !std::filesystem::exists(job.at("mark").get<std::string>())) {
+    std::ofstream(job.at("mark").get<std::string>()) << ::getpid();
+    say({{"event", "failed"}, {"job", id}, {"class", job.at("class")}, {"error", {{"text", "once"}}}});
+    return true;
+  }
+  if (what == "fail_once") std::ofstream(job.at("mark").get<std::string>() + ".then") << ::getpid();
   if (what == "linger") {  // until the input ends: an interrupted training
     std::string rest;
     while (std::getline(std::cin, rest)) continue;
