@@ -1,7 +1,7 @@
 # Atelier. The two commands: `make demo` and `make test`. Each sets up what is missing and can be called again.
 POCKET := experiments/pocket
 
-.PHONY: help build demo photos-demo pocket-table pocket pocket-mini pocket-measure test test-sanitized cuda format tidy clean setup-apt setup-fetch
+.PHONY: help build demo photos-demo pocket-table pocket pocket-mini pocket-measure test test-sanitized test-slurm cuda format tidy clean setup-apt setup-fetch
 
 PHASE := third_party/phase.sh
 BUILD := build/release
@@ -13,6 +13,7 @@ help:
 	@echo 'make pocket-table    twelve concepts, three seeds: hours on two cores, interrupt it as you like'
 	@echo 'make pocket-measure  what the pocket world'"'"'s base model can do; make pocket: train it again; make pocket-mini: in minutes'
 	@echo 'make test    set-up, build, every test (also those with sanitizers)'
+	@echo 'make test-slurm  installs Debian'"'"'s Slurm, starts one of our own and runs studies on it'
 	@echo 'make cuda    build with the GPU parts and fetch the NVIDIA libraries'
 	@echo 'make format / tidy / clean'
 
@@ -64,6 +65,11 @@ test: build test-sanitized
 	@$(PHASE) test ctest --test-dir $(BUILD) --output-on-failure --no-tests=error --output-log build/ctest.log
 	@$(PHASE) --report
 	@sed -n '/tests passed/p; /tests failed/p; /Total Test time/p' build/ctest.log
+
+test-slurm: build
+	@$(PHASE) slurm third_party/setup.sh slurm
+	@$(PHASE) build-tests cmake --build $(BUILD) --target test_slurm
+	@$(PHASE) test-slurm ctest --test-dir $(BUILD) --output-on-failure --no-tests=error -L slurm
 
 cuda: setup-fetch
 	@$(PHASE) fetch-cuda third_party/setup.sh cuda

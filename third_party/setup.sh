@@ -2,14 +2,16 @@
 # Installs what Atelier is built from: Debian packages by name, LibTorch by hash. Safe to call again: it only does
 # what is missing, and once everything is there it needs no network.
 #
-#   third_party/setup.sh apt | fetch | cuda
+#   third_party/setup.sh apt | fetch | cuda | slurm
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=$here/.cache
 prefix=$cache/libtorch
 
+list=$here/packages.txt
+
 # packages LISTED: the required ones, or with '?' those that are nice to have.
-packages() { sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$here/packages.txt" | if [ "${1:-}" = '?' ]; then sed -n 's/^?//p'; else grep -v '^?'; fi; }
+packages() { sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$list" | if [ "${1:-}" = '?' ]; then sed -n 's/^?//p'; else grep -v '^?'; fi; }
 
 missing_packages() {
   local name
@@ -112,10 +114,11 @@ setup_cuda() {
 
 case "${1:-}" in
   apt) setup_apt ;;
+  slurm) list=$here/packages-slurm.txt && setup_apt ;;
   fetch) setup_fetch ;;
   cuda) setup_cuda ;;
   *)
-    echo "usage: $0 apt | fetch | cuda" >&2
+    echo "usage: $0 apt | fetch | cuda | slurm" >&2
     exit 2
     ;;
 esac

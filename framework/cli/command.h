@@ -33,6 +33,8 @@ void add_plugins(CLI::App& parent, Action& action);
 void add_reindex(CLI::App& parent, Action& action);
 void add_report(CLI::App& parent, Action& action);
 void add_run(CLI::App& parent, Action& action);
+void add_slurm_task(CLI::App& parent, Action& action);
+void add_stop(CLI::App& parent, Action& action);
 void add_show(CLI::App& parent, Action& action);
 void add_stats(CLI::App& parent, Action& action);
 void add_status(CLI::App& parent, Action& action);

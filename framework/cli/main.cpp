@@ -52,6 +52,8 @@ void add_commands(CLI::App& root, Action& action) {
   add_run(root, action);
   add_plan(root, action);
   add_status(root, action);
+  add_stop(root, action);
+  add_slurm_task(root, action);
   add_show(root, action);
   add_diff(root, action);
   add_why(root, action);

@@ -10,6 +10,7 @@
 #include "framework/cli/plan_diff.h"
 #include "framework/cli/resolution.h"
 #include "framework/cli/run_observer.h"
+#include "framework/cli/slurm.h"
 #include "framework/cli/store_option.h"
 #include "framework/cli/study_file.h"
 #include "framework/core/error.h"
@@ -22,7 +23,7 @@ namespace {
 
 struct RunOptions {
   StudyOptions study;
-  std::string other, retry;
+  std::string other, retry, executor = "local", profile;
   std::int64_t stop_after = 5;
   bool json = false, dry_run = false, jobs = false;
 };
@@ -163,6 +164,7 @@ int run(const RunOptions& options) {
   if (options.dry_run) return plan(options);
   const Json manifest = plan_study(options.study);
   const Store store = create_store(options.study.store);
+  if (options.executor == "slurm") return submit_manifest(manifest, store, options.profile, options.json);
   check_disk(manifest, store);
   return execute_manifest(manifest, store,
                           {.json = options.json,
@@ -176,6 +178,11 @@ void add_run(CLI::App& parent, Action& action) {
   CLI::App* app = parent.add_subcommand("run", "Do everything that a study asks for and that is not in the store yet");
   const auto options = std::make_shared<RunOptions>();
   add_study(*app, options->study);
+  one_of(app->add_option("--executor", options->executor, "who does it: this machine, or tasks of a Slurm cluster"),
+         {"local", "slurm"});
+  existing_file(app->add_option("--profile", options->profile,
+                                "with --executor slurm: partition, account, gres, time … (default: slurm.yaml in "
+                                "~/.config/atelier)"));
   app->add_flag("--dry-run", options->dry_run, "only say what would be done, as `plan` does");
   one_of(app->add_option("--retry", options->retry, "also try again what the configuration or the method failed at"),
          {"failed"});

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "framework/cli/command.h"
+#include "framework/cli/slurm.h"
 #include "framework/cli/failure_summary.h"
 #include "framework/cli/live_lines.h"
 #include "framework/cli/store_option.h"
@@ -132,8 +133,11 @@ void add_status(CLI::App& parent, Action& action) {
     action = [options] {
       const Store store = open_store(options->store);
       const auto index = open_index(store);
-      return options->study.empty() ? print_studies(store, *index, options->json)
-                                    : print_study(store, *index, *options);
+      const int status = options->study.empty() ? print_studies(store, *index, options->json)
+                                                : print_study(store, *index, *options);
+      if (options->json) return status;
+      for (const auto& line : slurm_lines(store, options->study)) fmt::print("{}\n", line);
+      return status;
     };
   });
 }
