@@ -276,7 +276,7 @@ ConvertReport convert(const ConvertRequest& request) {
     const auto content = open_artifact(request.in);
     artifact.embeddings = content.pickle ? read_embeddings(*content.pickle, request.token)
                                          : read_embeddings(content.tensors, request.token);
-    if (std::ranges::any_of(report.from, is_lora)) report.left.emplace_back("the LoRA");
+    if (kind_of(content) != ArtifactKind::embedding) report.left.emplace_back("the LoRA");
   } else {
     artifact = read_for_conversion(request.in, request.target, request.token);
   }
