@@ -19,8 +19,9 @@ namespace {
   const bool full = error_number == ENOSPC || error_number == EDQUOT;
   throw Error({.where = path.string(),
                .found = fmt::format("cannot {}: {}", action, errno_text(error_number)),
-               .expected = full ? "free space on this disk" : "a writable folder",
-               .advice = full ? "nothing was changed; free some space and call again" : "nothing was changed"});
+               .expected = full ? "free space on this disk" : "a folder that can be written",
+               .advice = full ? "nothing was changed; free some space and call again"
+                              : "nothing was changed; look at the disk and the folder's permissions and call again"});
 }
 
 /// A finished file is renamed to its name, which would replace a device or a pipe.

@@ -15,7 +15,11 @@ namespace atelier {
 std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& path) {
   const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file) {
-    throw Error({.where = path.string(), .found = errno_text(errno), .expected = "a readable file"});
+    const int reason = errno;
+    throw Error({.where = path.string(),
+                 .found = errno_text(reason),
+                 .expected = "a readable file",
+                 .advice = reason == EIO ? "look at the disk (`dmesg`) and call again" : ""});
   }
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) throw Error({.where = path.string(), .found = errno_text(errno)});

@@ -65,8 +65,10 @@ Database::Database(std::filesystem::path file) : file_(std::move(file)) {
   }
   const std::string why = sqlite3_errstr(code);
   sqlite3_close(handle_);
-  throw Error(
-      {.where = file_.string(), .found = "cannot be opened: " + why, .expected = "an index that can be written"});
+  throw Error({.where = file_.string(),
+               .found = "cannot be opened: " + why,
+               .expected = "an index that can be written",
+               .advice = "look at the disk and call again; the index holds nothing of its own and may be removed"});
 }
 
 Database::~Database() {
@@ -82,10 +84,13 @@ void Database::fail(int code, const std::string& sql) const {
       primary == SQLITE_CONSTRAINT || code == SQLITE_IOERR_SHORT_READ || primary == SQLITE_SCHEMA) {
     throw DatabaseDamaged(text);
   }
-  throw Error({.where = file_.string(),
-               .found = text,
-               .expected = "",
-               .advice = primary == SQLITE_FULL ? "free some space on this disk" : ""});
+  throw Error(
+      {.where = file_.string(),
+       .found = text,
+       .expected = "an index that can be read and written",
+       .advice = primary == SQLITE_FULL
+                     ? "free some space on this disk and call again"
+                     : "look at the disk and call again; the index holds nothing of its own and may be removed"});
 }
 
 void Database::script(const std::string& sql) {

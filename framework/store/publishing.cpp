@@ -44,9 +44,14 @@ void fail_in_store(const std::filesystem::path& path, std::string_view action, i
   } else if (error_number == EACCES || error_number == EROFS || error_number == EPERM) {
     fault.expected = "a store you may write";
     fault.advice = "choose another with --store DIR or ATELIER_STORE";
+  } else {
+    fault.expected = "a disk that takes what is written";
+    fault.advice = "nothing that was published changed; look at the disk (`dmesg`, `df`) and call again";
   }
   throw Error(std::move(fault));
 }
+
+Temporary::~Temporary() { ::unlink(path_.c_str()); }
 
 void write_new_file(const std::filesystem::path& path, std::string_view content) {
   const FileDescriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
@@ -87,7 +92,9 @@ void make_folder(const std::filesystem::path& folder) {
 
 void sync_folder(const std::filesystem::path& folder) {
   const FileDescriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (opened) ::fsync(opened.get());
+  if (!opened && errno == EACCES) return;  // may be written and not read
+  if (!opened) fail_in_store(folder, "open this folder", errno);
+  if (::fsync(opened.get()) != 0 && errno != EINVAL && errno != ENOTSUP) fail_in_store(folder, "sync", errno);
 }
 
 FileDescriptor lock_file(const std::filesystem::path& path, bool wait, LockMode mode) {

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <string_view>
+#include <utility>
 
 #include "framework/core/file_descriptor.h"
 
@@ -14,6 +15,19 @@ namespace atelier {
 /// written what to do.
 [[noreturn]] void fail_in_store(const std::filesystem::path& path, std::string_view action, int error_number);
 
+/// A file that is gone when this object is, unless it was renamed meanwhile.
+class Temporary {
+ public:
+  explicit Temporary(std::filesystem::path path) : path_(std::move(path)) {}
+  ~Temporary();
+  Temporary(const Temporary&) = delete;
+  Temporary& operator=(const Temporary&) = delete;
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
 /// Writes a new file of that name, syncs it and makes it read-only.
 void write_new_file(const std::filesystem::path& path, std::string_view content);
 /// Syncs a finished file of somebody else's and makes it read-only.
@@ -24,7 +38,8 @@ void seal_file(const std::filesystem::path& path);
 void replace(const std::filesystem::path& temporary, const std::filesystem::path& published);
 /// Makes the folder if it is missing; its name is synced into its parent.
 void make_folder(const std::filesystem::path& folder);
-/// So that the names made in it survive a power cut. File systems that cannot are let be.
+/// So that the names made in it survive a power cut. File systems that cannot are let be; one that fails is an Error:
+/// the names are there, but nobody may count on them yet.
 void sync_folder(const std::filesystem::path& folder);
 
 enum class LockMode { exclusive, shared };

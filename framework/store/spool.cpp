@@ -41,10 +41,9 @@ std::size_t read_more(int file, std::uint64_t offset, std::string& text, const s
 
 }  // namespace
 
-Spool::Spool(const Store& store) : name_(random_uuid()) {
-  const auto path = store.spool_folder() / (name_ + ".jsonl");
-  file_ = FileDescriptor(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644));
-  if (!file_) fail_in_store(path, "create", errno);
+Spool::Spool(const Store& store) : name_(random_uuid()), path_(store.spool_folder() / (name_ + ".jsonl")) {
+  file_ = FileDescriptor(::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644));
+  if (!file_) fail_in_store(path_, "create", errno);
   sync_folder(store.spool_folder());
 }
 
@@ -54,25 +53,31 @@ void Spool::write(Json event, bool durable) {
   event["n"] = lines_;
   // A write that the disk cut short left half a line; the newline keeps this one apart from it.
   const std::string line = (torn_ ? "\n" : "") + checked_line(event);
-  ssize_t written = -1;
-  do {
-    written = ::write(file_.get(), line.data(), line.size());
-  } while (written < 0 && errno == EINTR);
-  const int reason = written < 0 ? errno : ENOSPC;
-  if (written != static_cast<ssize_t>(line.size())) {
-    torn_ = torn_ || written > 0;
-    fail_in_store(name_ + ".jsonl", "append an event", reason);
+  std::string_view rest = line;
+  while (!rest.empty()) {
+    const ssize_t written = ::write(file_.get(), rest.data(), rest.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) {
+      torn_ = torn_ || rest.size() < line.size();
+      fail_in_store(path_, "append an event", errno);
+    }
+    rest.remove_prefix(static_cast<std::size_t>(written));
   }
   torn_ = false;
   ++lines_;
-  if (durable && ::fsync(file_.get()) != 0) fail_in_store(name_ + ".jsonl", "sync", errno);
+  if (durable && ::fsync(file_.get()) != 0) fail_in_store(path_, "sync", errno);
 }
 
 std::uint64_t read_spool(const std::filesystem::path& path, std::uint64_t offset,
                          const std::function<void(const Json& event)>& event,
                          const std::function<void(std::uint64_t offset, const std::string& why)>& damaged) {
   const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) throw Error({.where = path.string(), .found = errno_text(errno), .expected = "a readable spool"});
+  if (!file) {
+    throw Error({.where = path.string(),
+                 .found = errno_text(errno),
+                 .expected = "a readable spool",
+                 .advice = "look at the disk and the file's permissions and call again"});
+  }
   std::string text;
   while (read_more(file.get(), offset + text.size(), text, path) > 0) {
     std::size_t start = 0;

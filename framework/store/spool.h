@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <string>
 
@@ -16,13 +17,14 @@ class Spool {
  public:
   explicit Spool(const Store& store);
 
-  /// Appends one event; adds `at` (UTC, milliseconds), `spool` and `n` (line number). One write(2), no sync unless
+  /// Appends one event; adds `at` (UTC, milliseconds), `spool` and `n` (line number). No sync unless
   /// `durable`. For one thread at a time. Throws Error on a full disk; the next line is kept apart from the torn one.
   void write(Json event, bool durable = false);
   [[nodiscard]] const std::string& name() const { return name_; }
 
  private:
   std::string name_;
+  std::filesystem::path path_;
   FileDescriptor file_;
   std::int64_t lines_ = 0;
   bool torn_ = false;  // the last write stopped inside a line

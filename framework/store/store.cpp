@@ -22,19 +22,6 @@ namespace fs = std::filesystem;
 
 std::string canonical_text(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::strict); }
 
-/// A file in the tmp folder that is removed unless it was given a published name by rename.
-class Temporary {
- public:
-  explicit Temporary(fs::path path) : path_(std::move(path)) {}
-  ~Temporary() { ::unlink(path_.c_str()); }
-  Temporary(const Temporary&) = delete;
-  Temporary& operator=(const Temporary&) = delete;
-  [[nodiscard]] const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
-
 void check_record(const KeyRecord& record, const Store& store) {
   if (key_of(record.description) != checked_digest(record.key, "key")) {
     throw Error({.where = fmt::format("store: key {}", record.key),
@@ -86,10 +73,10 @@ void Store::place(const fs::path& sealed, const std::string& digest) const {
 }
 
 std::string Store::adopt(const fs::path& finished) const {
+  const Temporary temporary(finished);  // also when the disk is full: what is left would fill it further
   seal_file(finished);
   auto digest = sha256_file(finished);
   place(finished, digest);
-  ::unlink(finished.c_str());
   return digest;
 }
 

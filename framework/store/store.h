@@ -49,7 +49,7 @@ class Store {
   [[nodiscard]] bool has_object(std::string_view digest) const;
   /// A name in the store's own temporary folder (same file system) for a writer that fills it before adopt().
   [[nodiscard]] std::filesystem::path temporary_path() const;
-  /// Takes a finished, synced file in: returns its digest. The file is gone afterwards.
+  /// Takes a finished file in: returns its digest. The file is gone afterwards, whatever happens.
   [[nodiscard]] std::string adopt(const std::filesystem::path& finished) const;
   [[nodiscard]] std::string put(std::string_view content) const;
 

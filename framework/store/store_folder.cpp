@@ -46,10 +46,9 @@ void make_root(const fs::path& root) {
 
 /// First wins, so that two processes that make one store agree on its id.
 void make_version_file(const fs::path& root) {
-  const auto temporary = root / "tmp" / temporary_name();
-  write_new_file(temporary, store_file_text(random_hex(16)));
-  static_cast<void>(link_new(temporary, version_file(root)));
-  ::unlink(temporary.c_str());
+  const Temporary temporary(root / "tmp" / temporary_name());
+  write_new_file(temporary.path(), store_file_text(random_hex(16)));
+  static_cast<void>(link_new(temporary.path(), version_file(root)));
   sync_folder(root);
 }
 

@@ -3,6 +3,7 @@
 #include <c10/util/Exception.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <new>
 #include <nlohmann/json.hpp>
 #include <string_view>
@@ -19,6 +20,11 @@ bool says(std::string_view text, std::string_view part) { return text.find(part)
 /// A disk that is full, however the file was written.
 bool disk_full(std::string_view text) { return says(text, errno_text(ENOSPC)) || says(text, errno_text(EDQUOT)); }
 
+/// A disk that fails, is gone, or was remounted read-only, as an ailing one is.
+bool disk_ill(std::string_view text) {
+  return says(text, errno_text(EIO)) || says(text, errno_text(EROFS)) || says(text, errno_text(ESTALE));
+}
+
 /// LibTorch appends a stack trace.
 std::string first_line(std::string_view text) { return std::string(text.substr(0, text.find('\n'))); }
 
@@ -28,7 +34,7 @@ JobFailure of_error(const Error& error, JobPhase phase) {
     failure.kind = "interrupted";
   } else if (disk_full(failure.text)) {
     failure.kind = "resource";
-  } else if (says(failure.text, errno_text(EIO))) {
+  } else if (disk_ill(failure.text)) {
     failure.kind = "node";
   } else if (error.kind() == ErrorKind::usage || phase == JobPhase::setting_up) {
     failure.kind = "configuration";
@@ -57,6 +63,9 @@ JobFailure classify(const std::exception_ptr& failure, JobPhase phase) {
     const std::string text = first_line(error.what_without_backtrace());
     if (is_out_of_memory(error)) return of_text("resource", text, kMemoryAdvice);
     return of_text(says(text, "CUDA") || says(text, "cuDNN") ? "node" : "method", text, "");
+  } catch (const std::filesystem::filesystem_error& error) {
+    return of_text(disk_full(error.what()) ? "resource" : "node", first_line(error.what()),
+                   "look at the disk and the folder's permissions and run it again");
   } catch (const std::exception& error) {
     return of_text("method", first_line(error.what()), "");
   } catch (...) {

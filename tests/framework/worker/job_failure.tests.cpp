@@ -3,6 +3,7 @@
 #include <c10/util/Exception.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <new>
 #include <nlohmann/json.hpp>
 
@@ -31,6 +32,12 @@ TEST_CASE("Failures are told apart by what can be done about them", "[worker][fa
   CHECK(kind_of(error("asked to stop", ErrorKind::interrupted)) == "interrupted");
   CHECK(kind_of(error(errno_text(ENOSPC)), JobPhase::setting_up) == "resource");
   CHECK(kind_of(error(errno_text(EIO))) == "node");
+  CHECK(kind_of(error(errno_text(EROFS)), JobPhase::setting_up) == "node");
+  const auto of_system = [](std::errc code) {
+    return std::filesystem::filesystem_error("x", std::make_error_code(code));
+  };
+  CHECK(kind_of(of_system(std::errc::io_error)) == "node");
+  CHECK(kind_of(of_system(std::errc::no_space_on_device)) == "resource");
   CHECK(kind_of(std::bad_alloc()) == "resource");
   CHECK(kind_of(std::runtime_error("out of range")) == "method");
   CHECK(kind_of(c10::Error({"f", "x.cpp", 1}, "CUDA error: an illegal memory access")) == "node");
