@@ -104,7 +104,7 @@ TEST_CASE("a PNG with any byte changed is answered as libpng answers it, with it
     if (file.size() > 500) continue;
     for (std::size_t place = 8; place < file.size(); ++place) {
       File changed = file;
-      changed[place] ^= place % 2 == 0 ? 0x55 : 0x01;
+      changed[place] = static_cast<unsigned char>(changed[place] ^ (place % 2 == 0 ? 0x55U : 0x01U));
       check_same(changed);
       mend_checksum(changed, place);
       check_same(changed);
