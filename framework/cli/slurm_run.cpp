@@ -93,6 +93,7 @@ int stop(const std::string& study, const Store& store) {
   std::size_t count = 0;
   const auto queue = submissions.empty() ? std::vector<SlurmTask>{} : slurm_queue();
   for (const SlurmSubmission& submission : submissions) {
+    mark_stopped(submission);
     for (const SlurmTask& task : tasks_of(submission, queue)) {
       numbers.insert(task.job);
       ++count;

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "framework/core/atomic_file.h"
 #include "framework/core/error.h"
 #include "framework/execute/program.h"
 
@@ -17,6 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kPrefix = "atelier-";
+constexpr std::string_view kStopped = "stopped";
 constexpr std::array<std::string_view, 7> kWaitsOrRuns{"PENDING",      "RUNNING",  "CONFIGURING", "SUSPENDED",
                                                        "REQUEUE_HOLD", "REQUEUED", "RESIZING"};
 
@@ -79,6 +81,10 @@ void cancel_slurm_jobs(const std::vector<std::string>& numbers) {
                .advice = "see with squeue what is left of them"});
 }
 
+void mark_stopped(const SlurmSubmission& submission) { write_file_atomically(submission.folder / kStopped, ""); }
+
+bool is_stopped(const fs::path& submission) { return fs::exists(submission / kStopped); }
+
 fs::path slurm_folder(const Store& store) { return store.root() / "slurm"; }
 
 std::vector<SlurmSubmission> slurm_submissions(const Store& store, const std::string& study) {
@@ -101,6 +107,7 @@ std::vector<SlurmSubmission> slurm_submissions(const Store& store, const std::st
 std::set<std::string> keys_in_queue(const Store& store, const std::vector<SlurmTask>& queue) {
   std::set<std::string> keys;
   for (const SlurmSubmission& submission : slurm_submissions(store)) {
+    if (is_stopped(submission.folder)) continue;
     for (const SlurmTask& task : queue) {
       const auto index = static_cast<std::size_t>(task.task);
       if (task.submission != submission.name || index >= submission.keys.size()) continue;

@@ -36,11 +36,17 @@ struct SlurmSubmission {
   std::filesystem::path folder;
   std::vector<std::set<std::string>> keys;  ///< of each task: what it publishes
 };
+
+/// For a task that is being queued again Slurm forgets a scancel. So what is stopped is marked too: a task that starts
+/// all the same ends at once.
+void mark_stopped(const SlurmSubmission& submission);
+[[nodiscard]] bool is_stopped(const std::filesystem::path& submission);
+
 /// Oldest first. Of all studies when `study` is empty.
 [[nodiscard]] std::vector<SlurmSubmission> slurm_submissions(const Store& store, const std::string& study = "");
 [[nodiscard]] std::filesystem::path slurm_folder(const Store& store);
 
-/// The keys that tasks in the queue are going to publish into this store.
+/// The keys that tasks in the queue are going to publish into this store. Those of stopped submissions are not.
 [[nodiscard]] std::set<std::string> keys_in_queue(const Store& store, const std::vector<SlurmTask>& queue);
 
 }  // namespace atelier

@@ -18,7 +18,12 @@ class Cluster {
   std::string ask(const std::string& command) const;
   /// Slurm waits two minutes before it starts again what came back: not here.
   void start_waiting_tasks() const;
-  /// No task runs nor waits, and both nodes are free.
+  /// What an administrator does: its tasks are queued again, and it gets no others until it is resumed.
+  void set_down(const std::string& node) const;
+  void resume(const std::string& node) const;
+  /// The time limit of a task, "8_3". Slurm looks at the limits once in 30 seconds, so it takes so long at most.
+  void end_in_a_second(const std::string& task) const;
+  /// No task runs nor waits.
   [[nodiscard]] bool idle() const;
   /// As soon as all tasks are done, those that come back included.
   [[nodiscard]] bool wait_for_all() const;

@@ -2,11 +2,9 @@
 # A Slurm of its own on this machine: a controller and two nodes as plain processes of the calling user, everything in
 # one folder, no system service and no configuration outside of it.
 #
-#   cluster.sh available             says what is missing, status 1; nothing and 0 where the programs are installed
+#   cluster.sh available             says what is missing, status 1; nothing and 0 where it can be started
 #   cluster.sh start DIR             makes DIR/slurm.conf; afterwards SLURM_CONF=DIR/slurm.conf sbatch …
 #   cluster.sh stop DIR              ends the processes whose numbers DIR holds
-#   cluster.sh node-down DIR NAME    ends one node's daemon, as a crash would
-#   cluster.sh node-up DIR NAME
 set -euo pipefail
 export PATH=$PATH:/usr/sbin:/sbin
 
@@ -15,6 +13,7 @@ available() {
   for program in slurmctld slurmd sbatch squeue scontrol scancel; do
     command -v "$program" >/dev/null || { echo "$program is missing; apt-get install slurmctld slurmd slurm-client"; return 1; }
   done
+  id -un >/dev/null 2>&1 || { echo "the user $(id -u) has no name, which Slurm wants"; return 1; }
 }
 
 free_ports() { # COUNT
@@ -48,11 +47,12 @@ SwitchType=switch/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
 SchedulerType=sched/builtin
-SchedulerParameters=sched_interval=1,batch_sched_delay=0,defer_batch
-ReturnToService=2
-SlurmdTimeout=10
+SchedulerParameters=sched_interval=1,batch_sched_delay=0
+ReturnToService=1
+SlurmdTimeout=300
+SlurmdParameters=config_overrides
 InactiveLimit=0
-KillWait=5
+KillWait=30
 MinJobAge=300
 OverTimeLimit=0
 MaxArraySize=8
@@ -92,25 +92,25 @@ start() {
   wait_until 30 nodes_idle 2>/dev/null || { tail -n 20 "$1"/*.log "$1"/*.out >&2; stop "$1"; return 1; }
 }
 
-end_process() { # FILE SIGNAL
-  [ -f "$1" ] || return 0
-  kill "-$2" "$(cat "$1")" 2>/dev/null || true
-  local number; number=$(cat "$1")
-  wait_until 10 sh -c "! kill -0 $number 2>/dev/null" || kill -KILL "$number" 2>/dev/null || true
-  rm -f "$1"
-}
+ended() { ! grep -q '^State:.[^ZX]' "/proc/$1/status" 2>/dev/null; } # PROCESS; nobody may have asked for a zombie's status
 
 stop() {
-  local file
-  SLURM_CONF=$1/slurm.conf timeout 5 scancel --state=RUNNING,PENDING --user="$(id -un)" 2>/dev/null || true
-  for file in "$1"/node1.process "$1"/node2.process "$1"/controller.process; do end_process "$file" TERM; done
+  local file processes=() process
+  export SLURM_CONF=$1/slurm.conf
+  if [ -n "$(timeout 5 squeue -h 2>/dev/null)" ]; then
+    timeout 5 scancel --user="$(id -un)" 2>/dev/null || true
+    wait_until 10 sh -c '[ -z "$(squeue -h)" ]' || true
+  fi
+  for file in "$1"/*.process; do [ ! -f "$file" ] || processes+=("$(cat "$file")"); done
+  [ "${#processes[@]}" -gt 0 ] || return 0
+  kill -TERM "${processes[@]}" 2>/dev/null || true
+  for process in "${processes[@]}"; do wait_until 10 ended "$process" || kill -KILL "$process" 2>/dev/null || true; done
+  rm -f "$1"/*.process
 }
 
 case "${1:-}" in
   available) available ;;
   start) start "$2" ;;
   stop) stop "$2" ;;
-  node-down) end_process "$2/$3.process" KILL ;;
-  node-up) start_node "$2" "$3" ;;
   *) sed -n '2,/^set/{/^#/p}' "$0" >&2; exit 2 ;;
 esac

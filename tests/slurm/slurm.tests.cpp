@@ -2,60 +2,22 @@
 #include <fmt/format.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
+#include <sstream>
 
-#include "framework/core/json.h"
-#include "framework/store/spool.h"
-#include "framework/store/store.h"
 #include "tests/slurm/cluster.h"
+#include "tests/slurm/slurm_place.h"
+#include "tests/study/started_command.h"
 #include "tests/study/store_facts.h"
-#include "tests/study/study_place.h"
 
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A study with its profile and what a local run of it publishes.
-class SlurmPlace {
- public:
-  SlurmPlace(const std::string& methods, const std::string& more, const std::string& profile = "time: 10\ntasks: 4\n")
-      : place(methods, more) {
-    write_profile(profile);
-  }
-  void write_profile(const std::string& text) const { std::ofstream(file()) << text; }
-  [[nodiscard]] Outcome submit() const { return place.run({"--executor", "slurm", "--profile", file()}); }
-  [[nodiscard]] std::string file() const { return place.folder() / "slurm.yaml"; }
-  /// What the tasks said, for a test that fails.
-  [[nodiscard]] std::string logs() const {
-    std::string text;
-    if (!fs::exists(place.store() + "/slurm")) return text;
-    for (const auto& entry : fs::recursive_directory_iterator(place.store() + "/slurm")) {
-      if (entry.path().extension() != ".log") continue;
-      std::ifstream log(entry.path());
-      text += entry.path().filename().string() + ":\n" + std::string(std::istreambuf_iterator<char>(log), {});
-    }
-    return text;
-  }
-  /// Process ids of the workers that began an attempt.
-  [[nodiscard]] std::vector<pid_t> workers() const {
-    std::vector<pid_t> found;
-    const auto event = [&](const atelier::Json& line) {
-      if (line.value("type", "") == "attempt") found.push_back(line.value("pid", 0));
-    };
-    if (!fs::exists(place.store() + "/store.json")) return found;
-    for (const auto& entry : fs::directory_iterator(place.store() + "/spool")) {
-      atelier::read_spool(entry.path(), 0, event, [](std::uint64_t, const std::string&) {});
-    }
-    return found;
-  }
-
-  StudyPlace place;
-};
-
-const std::string kSeeds = "sweep: [{grid: {seed: [0, 1, 2]}}]\n";
+using Catch::Contains;
 
 std::string one_method(int steps) {
   return fmt::format(R"(  textual_inversion:
@@ -64,23 +26,26 @@ std::string one_method(int steps) {
                      ATELIER_SOURCE_DIR, steps);
 }
 
-/// Long enough that a task is at it when something happens.
-const std::string kLong = one_method(150);
-
-/// The digests of the long study, by a local run.
-const std::map<std::string, std::string>& long_study_alone() {
-  static const auto published = [] {
-    const StudyPlace alone(kLong);
-    REQUIRE(alone.run().status == 0);
-    return alone.published();
-  }();
-  return published;
+std::string seeds(int count) {
+  std::string list;
+  for (int seed = 0; seed < count; ++seed) list += fmt::format("{}{}", seed == 0 ? "" : ", ", seed);
+  return fmt::format("sweep: [{{grid: {{seed: [{}]}}}}]\n", list);
 }
 
-void check_one_publication_each(const SlurmPlace& slurm) {
-  const StoreFacts facts(slurm.place.store());
-  for (const auto& [key, object] : slurm.place.published()) CHECK(facts.publications(key) == 1);
-  CHECK(facts.divergences() == 0);
+/// While it lives, a program that computes nothing takes the worker's place; what it does is in ATELIER_ACT.
+class WithoutComputing {
+ public:
+  WithoutComputing() { ::setenv("ATELIER_WORKER", ATELIER_SCRIPTED_WORKER, 1); }
+  ~WithoutComputing() { ::unsetenv("ATELIER_WORKER"); }
+  WithoutComputing(const WithoutComputing&) = delete;
+  WithoutComputing& operator=(const WithoutComputing&) = delete;
+};
+
+/// Its workers wait to be stopped.
+const std::string kPatient = "setup: [export ATELIER_ACT=linger]\n";
+
+bool running(const Cluster& cluster, const std::string& count) {
+  return comes_true([&] { return cluster.ask("squeue --noheader --me --array --states=RUNNING | wc -l") == count; });
 }
 
 #define SKIP_WITHOUT_SLURM()                \
@@ -89,113 +54,113 @@ void check_one_publication_each(const SlurmPlace& slurm) {
 
 }  // namespace
 
-TEST_CASE("A study on two nodes leaves what a local run leaves, to the bit, and each stage is done once", "[slurm]") {
+TEST_CASE("status tells what becomes of a study's tasks; stop takes them out of the queue, and no other study's",
+          "[slurm][stop]") {
   SKIP_WITHOUT_SLURM();
-  const SlurmPlace slurm(both_methods("1e-2"), kSeeds);
-  const StudyPlace alone(both_methods("1e-2"), kSeeds);
-  const auto submitted = slurm.submit();
-  INFO(submitted.err);
-  REQUIRE(submitted.status == 0);
-  CHECK_THAT(submitted.out, Catch::Contains("4 tasks"));
-  REQUIRE(cluster->wait_for_all());
-  INFO(slurm.logs());
-  CHECK_FALSE(fs::exists(slurm.place.store() + "/index.sqlite"));  // tasks open no database
-  REQUIRE(alone.run().status == 0);
-  CHECK(slurm.place.published() == alone.published());
-  CHECK(slurm.place.ask("table", {"--as", "csv"}).out == alone.ask("table", {"--as", "csv"}).out);
-  check_one_publication_each(slurm);
-  CHECK_THAT(slurm.submit().out, Catch::Contains("nothing to do"));
-}
-
-TEST_CASE("A task that reaches its deadline saves, comes back and goes on to the same bits", "[slurm][requeue]") {
-  SKIP_WITHOUT_SLURM();
-  const SlurmPlace slurm(kLong, "", "time: 1\nmargin: 58\ntasks: 1\n");
+  const WithoutComputing scripted;
+  const SlurmPlace slurm(one_method(4), seeds(5), "time: 10\ntasks: 5\n" + kPatient);
   REQUIRE(slurm.submit().status == 0);
-  REQUIRE(cluster->wait_for_all());
-  INFO(slurm.logs());
-  CHECK_THAT(slurm.logs(), Catch::Contains("to queue task"));
-  CHECK(slurm.place.published() == long_study_alone());
-  check_one_publication_each(slurm);
-}
+  slurm.write_profile("time: 10\n" + kPatient);
+  REQUIRE(slurm.submit_other("other", 7).status == 0);
+  REQUIRE(running(*cluster, "4\n"));
+  CHECK_THAT(slurm.place.ask("status").out, Contains("1 pending (") && Contains("), 4 running"));
+  const auto all = run_atelier({"status", "--store", slurm.place.store()});
+  CHECK_THAT(all.out, Contains("small: slurm job ") && Contains("other: slurm job "));
+  CHECK_THAT(slurm.submit().out, Contains("nothing to submit"));
 
-TEST_CASE("A worker that is killed costs its task a start, and nothing else", "[slurm][kill]") {
-  SKIP_WITHOUT_SLURM();
-  const SlurmPlace slurm(kLong, "");
-  REQUIRE(slurm.submit().status == 0);
-  REQUIRE(comes_true([&] { return !slurm.workers().empty(); }));
-  REQUIRE(::kill(slurm.workers().front(), SIGKILL) == 0);
-  REQUIRE(cluster->wait_for_all());
-  INFO(slurm.logs());
-  CHECK_THAT(slurm.logs(), Catch::Contains("killed by signal 9"));
-  CHECK(slurm.place.published() == long_study_alone());
-  check_one_publication_each(slurm);
-}
-
-TEST_CASE("stop takes a study out of the queue; what was saved is gone on with", "[slurm][stop]") {
-  SKIP_WITHOUT_SLURM();
-  const SlurmPlace slurm(kLong, "");
-  REQUIRE(slurm.submit().status == 0);
-  REQUIRE(comes_true([&] { return !slurm.workers().empty(); }));
-  CHECK_THAT(slurm.place.ask("status").out, Catch::Contains("running"));
-  CHECK_THAT(slurm.submit().out, Catch::Contains("nothing to submit"));
   const auto stopped = slurm.place.ask("stop");
   CHECK(stopped.status == 0);
-  CHECK_THAT(stopped.out, Catch::Contains("tasks stopped; trainings are saved"));
+  CHECK_THAT(stopped.out, Contains("small: 5 tasks stopped; trainings are saved, run the study again to go on"));
+  REQUIRE(running(*cluster, "1\n"));
+  CHECK_THAT(slurm.place.ask("status").out, Contains("no task in the queue; 5 of 5 tasks ended with results missing, "
+                                                     "`atelier run` submits those again (logs: "));
+  CHECK_THAT(slurm.place.ask("stop").out, Contains("none of its tasks is in Slurm's queue"));
+  CHECK_THAT(run_atelier({"status", "other", "--store", slurm.place.store()}).out, Contains("1 running"));
+  CHECK_THAT(slurm.log(0), Contains("interrupted") && !Contains("to queue task"));
+  CHECK(run_atelier({"stop", "other", "--store", slurm.place.store()}).status == 0);
   REQUIRE(comes_true([&] { return cluster->idle(); }));
-  CHECK_THAT(slurm.place.ask("status").out, Catch::Contains("ended with results missing"));
-  CHECK_THAT(slurm.place.ask("stop").out, Catch::Contains("none of its tasks"));
-  REQUIRE(slurm.submit().status == 0);
+
+  slurm.write_profile("time: 10\ntasks: 5\n");
+  CHECK_THAT(slurm.submit().out, Contains("5 tasks for"));
   REQUIRE(cluster->wait_for_all());
   INFO(slurm.logs());
-  CHECK(slurm.place.published() == long_study_alone());
+  CHECK_THAT(slurm.place.ask("status").out, !Contains("slurm"));
+  CHECK_THAT(slurm.submit().out, Contains("nothing to do"));
 }
 
 TEST_CASE("A resubmission asks for what is missing alone; an array is as long as the site allows", "[slurm][array]") {
   SKIP_WITHOUT_SLURM();
-  const SlurmPlace slurm(one_method(4), "sweep: [{grid: {seed: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]}}]\n",
-                         "time: 10\ntasks: 100\noptions: [--hold]\n");
+  const WithoutComputing scripted;
+  const SlurmPlace slurm(one_method(4), seeds(10), "time: 10\ntasks: 100\noptions: [--hold]\n");
   const auto submitted = slurm.submit();
   INFO(submitted.err);
-  CHECK_THAT(submitted.out, Catch::Contains("8 tasks"));  // MaxArraySize of this cluster
-  CHECK_THAT(slurm.submit().out, Catch::Contains("nothing to submit"));
+  CHECK_THAT(submitted.out, Contains("8 tasks for 34 jobs"));  // MaxArraySize of this cluster
+  CHECK_THAT(slurm.place.ask("status").out, Contains("8 pending (JobHeldUser)"));
   const std::string job = cluster->ask("squeue --noheader --me --format=%F | head -n 1 | tr -d '\\n'");
   cluster->ask(fmt::format("scancel {0}_0 && scontrol release {0}", job));
   REQUIRE(cluster->wait_for_all());
+  CHECK_THAT(slurm.place.ask("status").out, Contains("1 of 8 tasks ended with results missing"));
   slurm.write_profile("time: 10\ntasks: 100\n");
-  CHECK_THAT(slurm.submit().out, Catch::Contains("tasks for"));
+  CHECK_THAT(slurm.submit().out,
+             Contains("2 tasks for 6 jobs; 0 are with earlier tasks in the queue, 28 in the store"));
   REQUIRE(cluster->wait_for_all());
   INFO(slurm.logs());
-  check_one_publication_each(slurm);
-  CHECK_THAT(slurm.submit().out, Catch::Contains("nothing to do"));
+  CHECK_THAT(slurm.submit().out, Contains("nothing to do, all 34 jobs are in the store"));
 }
 
 TEST_CASE("What sbatch refuses is told in its words, with what to do, and leaves nothing", "[slurm][errors]") {
   SKIP_WITHOUT_SLURM();
+  const WithoutComputing scripted;
   const SlurmPlace slurm(one_method(4), "", "time: 10\npartition: missing\n");
   const auto partition = slurm.submit();
   CHECK(partition.status == 1);
-  CHECK_THAT(partition.err, Catch::Contains("sbatch, partition missing: ") && Catch::Contains("nvalid partition") &&
-                                Catch::Contains("nothing was submitted; correct `partition` in the profile"));
-  CHECK_THAT(slurm.place.ask("stop").out, Catch::Contains("none of its tasks"));
+  CHECK_THAT(partition.err, Contains("sbatch, partition missing: ") && Contains("nvalid partition") &&
+                                Contains("nothing was submitted; correct `partition` in the profile"));
+  CHECK_THAT(slurm.place.ask("stop").out, Contains("none of its tasks"));
   slurm.write_profile("time: 10\noptions: ['--gres=quantum:1']\n");
-  CHECK_THAT(slurm.submit().err, Catch::Contains("correct `gres` in the profile"));
+  CHECK_THAT(slurm.submit().err, Contains("correct `gres` in the profile"));
   CHECK(cluster->idle());
 }
 
-TEST_CASE("A task that Slurm ends at its time limit has saved, and a resubmission goes on", "[.long][slurm][limit]") {
+// A worker dies, one hangs until Slurm ends its task at the time limit, a task reaches its deadline, and another one's
+// node is set down: 0 and 1 are tasks of one node, 2 and 3 of the other.
+TEST_CASE("Whatever befalls its tasks, a study on two nodes leaves what a local run leaves, to the bit",
+          "[slurm][storm]") {
   SKIP_WITHOUT_SLURM();
-  // sbatch takes the last --time: the task believes in ten minutes, Slurm ends it after one.
-  const std::string more = "snapshot: {every_steps: 100000, every_seconds: 100000}\n";
-  const SlurmPlace slurm(one_method(4000), more, "time: 10\nmargin: 1\noptions: [--time=1, '--signal=B:WINCH@1']\n");
-  REQUIRE(slurm.submit().status == 0);
+  const std::string more = seeds(4) + "snapshot: {every_steps: 5, every_seconds: 0}\n";
+  const SlurmPlace slurm(one_method(40), more, "time: 10\ntasks: 4\n");
+  const auto submitted = slurm.submit();
+  INFO(submitted.err);
+  REQUIRE(submitted.status == 0);
+  CHECK_THAT(submitted.out, Contains("4 tasks"));
+  const auto tasks = slurm.hold_trainings(4);
+  REQUIRE(tasks.size() == 4);
+  REQUIRE(tasks[0].node == tasks[1].node);
+  REQUIRE(tasks[2].node == tasks[3].node);
+  REQUIRE(tasks[1].node != tasks[2].node);
+
+  cluster->end_in_a_second(tasks[0].name);
+  REQUIRE(::kill(tasks[1].worker, SIGKILL) == 0);
+  cluster->ask("scancel --batch --signal=USR2 " + tasks[2].name);
+  REQUIRE(::kill(tasks[2].worker, SIGCONT) == 0);
+  REQUIRE(comes_true([&] { return slurm.log(2).find("to queue task") != std::string::npos; }));
+  cluster->set_down(tasks[3].node);
+
+  const StudyPlace alone(one_method(40), more);
+  StartedCommand local({"run", alone.study(), "--store", alone.store()});
   REQUIRE(cluster->wait_for_all());
-  CHECK_THAT(slurm.logs(), Catch::Contains("DUE TO TIME LIMIT"));
-  CHECK_FALSE(fs::is_empty(slurm.place.store() + "/snapshots"));
-  slurm.write_profile("time: 10\n");
-  REQUIRE(slurm.submit().status == 0);
-  REQUIRE((cluster->wait_for_all() || cluster->wait_for_all()));
+  cluster->resume(tasks[3].node);
   INFO(slurm.logs());
-  const StudyPlace alone(one_method(4000), more);
-  REQUIRE(alone.run().status == 0);
-  CHECK(slurm.place.published() == alone.published());
+  CHECK_THAT(slurm.log(0), Contains("DUE TO TIME LIMIT") && Contains("to queue task"));
+  CHECK_THAT(slurm.log(1), Contains("killed by signal 9"));
+  CHECK_THAT(slurm.log(3), Contains("DUE TO NODE FAILURE"));
+  CHECK_FALSE(fs::exists(slurm.place.store() + "/index.sqlite"));  // tasks open no database
+  REQUIRE(local.wait() == 0);
+  const auto published = slurm.place.published();
+  CHECK(published == alone.published());
+  CHECK(slurm.place.ask("table", {"--as", "csv"}).out == alone.ask("table", {"--as", "csv"}).out);
+  const StoreFacts facts(slurm.place.store());
+  for (const auto& [key, object] : published) CHECK(facts.publications(key) == 1);
+  CHECK(facts.divergences() == 0);
+  CHECK_THAT(slurm.submit().out, Contains("nothing to do"));
 }

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "framework/core/error.h"
@@ -73,36 +74,53 @@ class FakeSlurm {
   std::string path_;
 };
 
-/// Sends SIGUSR2 when the first job has begun, where a test wants it.
+/// Does something when a job has begun, where a test wants it.
 struct Watcher final : ExecuteObserver {
-  bool signal = false;
+  std::function<void()> act;
   void started(const Json&, std::size_t, std::size_t) override {
-    if (signal) ::kill(::getpid(), SIGUSR2);
+    if (act) act();
   }
   void progressed(const Json&, const Json&) override {}
   void finished(const Json&, const Json&) override {}
   void failed(const JobFailure&) override {}
 };
 
-/// A task of one job that acts so, on its start number `restarts`: exit code, and what it told Slurm.
-std::pair<int, std::string> task(const std::string& act, int restarts, std::int64_t seconds, bool signal) {
-  const TemporaryFolder folder;
-  const auto store = Store::create_or_open(folder / "store");
-  auto plan = slurm_plan({slurm_job(0, {}, 1)});
-  plan["jobs"][0]["job"]["act"] = act;
-  const FakeSlurm slurm("echo 77", "exit 0", "[ \"$1\" = show ] || echo \"$@\" >>" + (folder / "told").string());
-  auto profile = profile_of(folder, "time: 60\nrequeues: 5\n");
-  profile.margin = profile.seconds - seconds;
-  const auto submitted = submit_to_slurm(plan, store, profile, ATELIER_SCRIPTED_WORKER);
-  ::setenv("SLURM_ARRAY_JOB_ID", "77", 1);
-  ::setenv("SLURM_ARRAY_TASK_ID", "0", 1);
-  ::setenv("SLURM_RESTART_COUNT", std::to_string(restarts).c_str(), 1);
-  Watcher watcher;
-  watcher.signal = signal;
-  const int status = run_slurm_task(submitted.folder, store, ATELIER_SCRIPTED_WORKER, watcher);
-  std::ifstream told(folder / "told");
-  return {status, {std::istreambuf_iterator<char>(told), {}}};
-}
+/// A submission of one task with one job that acts so; the task's internal deadline is `seconds` after its start.
+class SubmittedTask {
+ public:
+  explicit SubmittedTask(const std::string& act, std::int64_t seconds = 3000)
+      : slurm_("echo 77", "exit 0", "[ \"$1\" = show ] || echo \"$@\" >>" + (folder_ / "told").string()),
+        store_(Store::create_or_open(folder_ / "store")) {
+    auto plan = slurm_plan({slurm_job(0, {}, 1)});
+    plan["jobs"][0]["job"]["act"] = act;
+    auto profile = profile_of(folder_, "time: 60\nrequeues: 5\n");
+    profile.margin = profile.seconds - seconds;
+    submitted_ = submit_to_slurm(plan, store_, profile, ATELIER_SCRIPTED_WORKER).folder;
+  }
+  /// Its start number `restarts`, `act` being called when the job begins: exit code, and what it told Slurm.
+  std::pair<int, std::string> start(int restarts, const std::function<void()>& act = {}) const {
+    ::setenv("SLURM_ARRAY_JOB_ID", "77", 1);
+    ::setenv("SLURM_ARRAY_TASK_ID", "0", 1);
+    ::setenv("SLURM_RESTART_COUNT", std::to_string(restarts).c_str(), 1);
+    fs::remove(folder_ / "told");
+    Watcher watcher;
+    watcher.act = act;
+    const int status = run_slurm_task(submitted_, store_, ATELIER_SCRIPTED_WORKER, watcher);
+    std::ifstream told(folder_ / "told");
+    return {status, {std::istreambuf_iterator<char>(told), {}}};
+  }
+  [[nodiscard]] SlurmSubmission submission() const { return slurm_submissions(store_).front(); }
+  [[nodiscard]] const Store& store() const { return store_; }
+
+ private:
+  TemporaryFolder folder_;
+  FakeSlurm slurm_;
+  Store store_;
+  fs::path submitted_;
+};
+
+using Told = std::pair<int, std::string>;
+const Told kAgain{3, "requeue 77_0\n"};
 
 const std::string kConfig = "echo 'MaxArraySize            = 3'";
 
@@ -222,15 +240,33 @@ TEST_CASE("A refusal leaves nothing, and says what to do", "[execute][slurm]") {
   CHECK_THROWS_WITH(submit_to_slurm(plan, store, profile, "/bin/true"), Catch::Contains("Unable to contact"));
 }
 
-TEST_CASE("A task is queued again at its deadline, at SIGUSR2 and after a worker's death, but not for ever",
+TEST_CASE("A task is queued again at its deadline and at SIGUSR2, but not for ever", "[execute][slurm]") {
+  CHECK(SubmittedTask("").start(0) == Told{0, ""});
+  CHECK(SubmittedTask("fail").start(0) == Told{1, ""});
+  CHECK(SubmittedTask("linger", 0).start(0) == kAgain);
+  CHECK(SubmittedTask("linger").start(4, [] { ::kill(::getpid(), SIGUSR2); }) == kAgain);
+  CHECK(SubmittedTask("linger", 0).start(5) == Told{3, ""});
+}
+
+TEST_CASE("A task whose worker dies is queued again three times, however often it came back for its deadline",
           "[execute][slurm]") {
-  using Told = std::pair<int, std::string>;
-  const Told again{3, "requeue 77_0\n"};
-  CHECK(task("", 0, 3000, false) == Told{0, ""});
-  CHECK(task("fail", 0, 3000, false) == Told{1, ""});
-  CHECK(task("linger", 0, 0, false) == again);
-  CHECK(task("linger", 4, 3000, true) == again);
-  CHECK(task("linger", 5, 0, false) == Told{3, ""});
-  CHECK(task("die", 0, 3000, false) == again);
-  CHECK(task("die", 3, 3000, false) == Told{1, ""});
+  const SubmittedTask task("die");
+  for (int restarts = 1; restarts < 4; ++restarts) CHECK(task.start(restarts) == kAgain);
+  CHECK(task.start(4) == Told{1, ""});
+}
+
+TEST_CASE(
+    "A task that is stopped while it saves does not come back, and one that Slurm starts all the same ends at once",
+    "[execute][slurm]") {
+  const SubmittedTask task("linger");
+  const auto queue = parse_squeue(task.submission().name + "|77|0|PENDING|BeginTime|\n");
+  CHECK(keys_in_queue(task.store(), queue).size() == 1);
+  CHECK(task.start(0, [&] {
+    mark_stopped(task.submission());
+    ::kill(::getpid(), SIGUSR2);
+  }) == Told{3, ""});
+  bool started = false;
+  CHECK(task.start(1, [&] { started = true; }) == Told{3, ""});
+  CHECK_FALSE(started);
+  CHECK(keys_in_queue(task.store(), queue).empty());
 }
