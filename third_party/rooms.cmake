@@ -41,6 +41,9 @@ function(atelier_test name)
     atelier_precompile(test_${name} plain_pch)
   endif()
   add_test(NAME ${name} COMMAND test_${name})
+  if(ATELIER_TORCH)
+    set_tests_properties(${name} PROPERTIES PROCESSORS 2)  # threads: one after the other, of ctest's -j3
+  endif()
 endfunction()
 
 function(atelier_cold target)

@@ -2,7 +2,7 @@
 # Installs what Atelier is built from: Debian packages by name, LibTorch by hash. Safe to call again: it only does
 # what is missing, and once everything is there it needs no network.
 #
-#   third_party/setup.sh apt | fetch | cuda | slurm
+#   third_party/setup.sh apt | fetch | cuda | slurm | slurm-if-alone
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=$here/.cache
@@ -51,6 +51,18 @@ setup_apt() {
   # shellcheck disable=SC2086
   [ -z "$nice" ] || "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $nice >/dev/null 2>&1 ||
     echo "setup: going on without $nice"
+}
+
+# For `make test`: Slurm where its packages start no service and meet no other Slurm, as on the bare machine of a CI.
+setup_slurm_if_alone() {
+  "$here/../tests/slurm/cluster.sh" available >/dev/null && return
+  list=$here/packages-slurm.txt
+  # shellcheck disable=SC2046  # a list of package names
+  if [ "$(id -u)" -eq 0 ] && [ ! -d /run/systemd/system ] && ! command -v squeue >/dev/null && command -v apt-get >/dev/null &&
+    RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(packages) >/dev/null 2>&1; then
+    return
+  fi
+  echo "setup: no Slurm here; its tests are skipped (make test-slurm installs it and runs them)"
 }
 
 # fetch_wheels LIST: downloads what LIST pins, verified by hash, into a folder of its own; prints that folder.
@@ -115,10 +127,11 @@ setup_cuda() {
 case "${1:-}" in
   apt) setup_apt ;;
   slurm) list=$here/packages-slurm.txt && setup_apt ;;
+  slurm-if-alone) setup_slurm_if_alone ;;
   fetch) setup_fetch ;;
   cuda) setup_cuda ;;
   *)
-    echo "usage: $0 apt | fetch | cuda | slurm" >&2
+    echo "usage: $0 apt | fetch | cuda | slurm | slurm-if-alone" >&2
     exit 2
     ;;
 esac
