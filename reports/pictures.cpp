@@ -12,6 +12,7 @@
 #include "framework/files/zip_archive.h"
 #include "framework/image/decode.h"
 #include "framework/store/ingest_parts.h"
+#include "framework/store/manifest_parts.h"
 #include "reports/facts.h"
 
 namespace atelier::reports {
@@ -43,7 +44,7 @@ class GridReader {
   /// The concept's photos: those that it was trained on, else those that its pictures were compared with.
   void read_photos(const std::string& run, ConceptGrid& grid) const {
     for (const Json* job : jobs_of(run)) {
-      const Json& content = object_member(*job, "job");
+      const Json content = job_content(manifest_, *job);
       if (grid.class_word.empty()) grid.class_word = member_text(object_member(content, "concept"), "class_word");
       if (!grid.photos.empty()) continue;
       for (const char* list : {"photos", "references"}) {

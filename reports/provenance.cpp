@@ -10,6 +10,7 @@
 #include "framework/core/atomic_file.h"
 #include "framework/core/error.h"
 #include "framework/store/ingest_parts.h"
+#include "framework/store/manifest_parts.h"
 #include "framework/store/queries.h"
 #include "reports/escape.h"
 
@@ -38,7 +39,7 @@ std::string base_models(const Json& manifest) {
   std::map<std::string, std::string> names;  // by digest
   for (const auto& job : list_member(manifest, "jobs")) {
     const auto digest = text_of(text_member(job, "base"));
-    const auto model = text_of(text_member(object_member(object_member(job, "job"), "base"), "model"));
+    const auto model = text_of(text_member(member_of(manifest, object_member(job, "job"), "base"), "model"));
     if (!digest.empty()) names.try_emplace(digest, fs::path(model).filename().string());
   }
   std::string html;

@@ -20,6 +20,7 @@
 #include "framework/formats/merge.h"
 #include "framework/image/encode.h"
 #include "framework/store/bundle.h"
+#include "framework/store/manifest_parts.h"
 #include "framework/store/queries.h"
 #include "reports/grid_image.h"
 #include "reports/pictures.h"
@@ -159,7 +160,7 @@ Json author_items(const Store& store, Index& index, const std::string& manifest,
       ++missing;
       continue;
     }
-    Json item = plan.at("jobs").at(static_cast<std::size_t>(last->job)).at("job");
+    Json item = job_content(plan, plan.at("jobs").at(static_cast<std::size_t>(last->job)));
     item["object"] = store.object_path(last->object).string();
     item["out"] = (out / run.run).string();
     items.push_back(std::move(item));

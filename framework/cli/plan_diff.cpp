@@ -12,6 +12,7 @@
 #include "framework/core/text.h"
 #include "framework/plan/key_changes.h"
 #include "framework/plan/run_stages.h"
+#include "framework/store/manifest_parts.h"
 
 namespace atelier::cli {
 namespace {
@@ -44,7 +45,7 @@ class PlanComparison {
     for (const Json* manifest : {&before, &after}) {
       for (const Json& job : manifest->at("jobs")) {
         for (const Json& output : job.at("outputs"))
-          descriptions_[output.at("key").get<std::string>()] = &output.at("description");
+          planned_[output.at("key").get<std::string>()] = {manifest, &output};
       }
     }
   }
@@ -90,8 +91,9 @@ class PlanComparison {
   }
 
   [[nodiscard]] std::optional<Json> find(const std::string& key) const {
-    const auto found = descriptions_.find(key);
-    return found == descriptions_.end() ? std::nullopt : std::optional(*found->second);
+    const auto found = planned_.find(key);
+    if (found == planned_.end()) return std::nullopt;
+    return description_of(*found->second.first, *found->second.second);
   }
 
   /// Nothing where every stage has the same key.
@@ -132,9 +134,9 @@ class PlanComparison {
     }
   }
 
-  const Json &before_, &after_;                      // borrowed
-  std::map<std::string, const Json*> descriptions_;  // by key; borrowed
-  std::map<const Json*, const Json*> partners_;      // run of the plan after -> run of the one before
+  const Json &before_, &after_;                                         // borrowed
+  std::map<std::string, std::pair<const Json*, const Json*>> planned_;  // by key: manifest and output; borrowed
+  std::map<const Json*, const Json*> partners_;  // run of the plan after -> run of the one before
   std::set<const Json*> taken_;
 };
 

@@ -17,6 +17,7 @@
 #include "framework/execute/execute.h"
 #include "framework/plan/estimate.h"
 #include "framework/plan/manifest.h"
+#include "framework/store/manifest_parts.h"
 
 namespace atelier::cli {
 namespace {
@@ -90,7 +91,7 @@ void print_plan(const Json& manifest, const std::optional<Store>& store, bool wi
   if (!with_jobs) return;
   for (const Json& job : manifest.at("jobs")) {
     fmt::print("  job {:<4} {:<7} {}\n", job.at("id").dump(), store && is_done(job, *store) ? "cached" : "to do",
-               job_title(job));
+               job_title(whole_job(manifest, job)));
   }
 }
 

@@ -9,6 +9,7 @@
 #include "framework/core/text.h"
 #include "framework/plan/key_changes.h"
 #include "framework/plan/run_stages.h"
+#include "framework/store/manifest_parts.h"
 
 namespace atelier::cli {
 namespace {
@@ -18,21 +19,22 @@ constexpr std::size_t kReasonDigits = 12;
 /// The descriptions of what the study plans and of what is in the store.
 class Descriptions {
  public:
-  Descriptions(const Store& store, const Json& manifest) : store_(store) {
+  Descriptions(const Store& store, const Json& manifest) : store_(store), manifest_(manifest) {
     for (const Json& job : manifest.at("jobs")) {
-      for (const Json& output : job.at("outputs"))
-        planned_[output.at("key").get<std::string>()] = &output.at("description");
+      for (const Json& output : job.at("outputs")) planned_[output.at("key").get<std::string>()] = &output;
     }
   }
 
   [[nodiscard]] std::optional<Json> find(const std::string& key) const {
-    if (const auto found = planned_.find(key); found != planned_.end()) return *found->second;
+    if (const auto found = planned_.find(key); found != planned_.end())
+      return description_of(manifest_, *found->second);
     const auto record = store_.find(key);
     return record ? std::optional(record->description) : std::nullopt;
   }
 
  private:
   const Store& store_;                          // borrowed
+  const Json& manifest_;                        // borrowed
   std::map<std::string, const Json*> planned_;  // borrowed from the manifest
 };
 

@@ -216,7 +216,7 @@ void read_tree(const YamlNode& root, const Known& known, Study& study, Faults& f
   study.file = faults.file();
   if (root.kind == YamlNode::Kind::map) {
     StudyReader(root, known, study, faults).run();
-    static_cast<void>(expand_into(study, faults));
+    study.cells = expand_into(study, faults);
   } else {
     faults.add(root.at, describe(root), "a mapping with study, concepts and methods");
   }

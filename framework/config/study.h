@@ -11,6 +11,7 @@
 
 #include "framework/config/method_spec.h"
 #include "framework/config/yaml.h"
+#include "framework/core/shared_json.h"
 
 namespace atelier {
 
@@ -135,6 +136,18 @@ struct StudySelect {
   std::optional<std::int64_t> step;      ///< instead: a checkpoint
 };
 
+/// One cell of the sweep: what one run trains.
+struct Cell {
+  std::string label;                  ///< of the method
+  std::string method;                 ///< plugin; "" for somebody else's pictures
+  std::string base, preset, subject;  ///< subject: the concept's name
+  std::int64_t seed = 0;
+  Json chosen = Json::object();    ///< method's options and the sweep's, flat
+  SharedJson options;              ///< resolved: default, preset, chosen; one value for all cells that agree in it
+  Json assigned = Json::object();  ///< what the sweep set: the run's place among its siblings
+  std::vector<Cell> parts;         ///< of a merged method: the subject's cell and the style's; else none
+};
+
 /// A study file, read: grammar, names and values are checked, and its sweep expands without fault.
 struct Study {
   std::string name;
@@ -159,36 +172,22 @@ struct Study {
   std::string keep = "all";
   std::map<std::string, StudyTable> tables;
   std::optional<StudySelect> select;
+  /// Every cell, in order of methods, concepts, seeds and sweep items; those of merged methods last.
+  std::vector<Cell> cells;
 
   std::string file, text;              ///< as read
   std::vector<std::string> overrides;  ///< "a.b=c"
   Json tree;                           ///< file and overrides as one value
 };
 
-/// One cell of the sweep: what one run trains.
-struct Cell {
-  std::string label;                  ///< of the method
-  std::string method;                 ///< plugin; "" for somebody else's pictures
-  std::string base, preset, subject;  ///< subject: the concept's name
-  std::int64_t seed = 0;
-  Json chosen = Json::object();    ///< method's options and the sweep's, flat
-  Json options = Json::object();   ///< resolved: default, preset, chosen
-  Json assigned = Json::object();  ///< what the sweep set: the run's place among its siblings
-  std::vector<Cell> parts;         ///< of a merged method: the subject's cell and the style's; else none
-};
-
 /// Reads and checks a study. Throws one Error (usage) with every fault of the file, each with its line and column (see
-/// fault_lines). `overrides` are "a.b=c".
+/// fault_lines); among them those of its sweep: unknown options, values they cannot have, options without effect, keys
+/// assigned twice, duplicates, no cell left. `overrides` are "a.b=c".
 [[nodiscard]] Study read_study(const std::string& text, const std::string& path,
                                const std::vector<std::string>& overrides, const Known& known);
 
 /// The same for a tree that somebody built: faults name the places of its nodes.
 [[nodiscard]] Study read_study(const YamlNode& root, const std::string& path, const Known& known);
-
-/// Every cell, in order of methods, concepts, seeds and sweep items; those of merged methods last. Throws Error (usage)
-/// with every fault: unknown options, values they cannot have, options without effect, keys assigned twice, duplicates,
-/// an empty sweep.
-[[nodiscard]] std::vector<Cell> expand(const Study& study);
 
 /// {"development": […], "best": column} or {…, "step": n}.
 [[nodiscard]] Json select_json(const StudySelect& select);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 #include "framework/config/path_template.h"
 #include "framework/config/study_merge.h"
@@ -14,12 +15,25 @@ namespace {
 
 constexpr std::size_t kMaxCells = 100000;
 
-/// A cell that is being assembled, with the places of its assignments.
+/// A cell that is being assembled, with the places of the sweep's assignments.
 struct Draft {
   Cell cell;
   const StudyMethod* method = nullptr;
   std::map<std::string, SourcePosition> places;
+
+  /// Where the option is set; null: nowhere in the file.
+  [[nodiscard]] const SourcePosition* place_of(const std::string& option) const {
+    if (const auto found = places.find(option); found != places.end()) return &found->second;
+    const auto given = method->option_places.find(option);
+    return given == method->option_places.end() ? nullptr : &given->second;
+  }
   SourcePosition made_at;
+};
+
+/// What the options of drafts come to.
+struct Resolution {
+  SharedJson options;
+  std::vector<OptionFault> faults;
 };
 
 class Expansion {
@@ -31,6 +45,7 @@ class Expansion {
     for (const auto& item : study_.sweep) apply(item);
     finish();
     std::vector<Cell> cells;
+    cells.reserve(drafts_.size());
     for (auto& draft : drafts_) cells.push_back(std::move(draft.cell));
     if (faults_.empty()) add_merged_cells(study_, cells, faults_);
     return cells;
@@ -67,7 +82,6 @@ class Expansion {
     Draft draft;
     draft.method = &method;
     draft.made_at = method.at;
-    draft.places = method.option_places;
     draft.cell.label = method.label;
     draft.cell.method = method.images.empty() ? method.method : "";
     draft.cell.base = method.base;
@@ -86,14 +100,15 @@ class Expansion {
   /// Options of a draft as far as they are known, without a check. Many drafts share them.
   const Json& resolved(const Draft& draft) { return resolution(draft).options; }
 
-  const ResolvedOptions& resolution(const Draft& draft) {
+  const Resolution& resolution(const Draft& draft) {
     const auto key = fmt::format("{}\n{}\n{}", draft.cell.label, draft.cell.preset, draft.cell.chosen.dump());
     const auto found = resolutions_.find(key);
     if (found != resolutions_.end()) return found->second;
     auto made = draft.method->spec == nullptr
                     ? ResolvedOptions{.options = Json::object(), .faults = {}}
                     : try_resolve_options(*draft.method->spec, draft.cell.preset, draft.cell.chosen, study_.file);
-    return resolutions_.emplace(key, std::move(made)).first->second;
+    const auto& options = values_.emplace(made.options.dump(), made.options).first->second;
+    return resolutions_.emplace(key, Resolution{.options = options, .faults = std::move(made.faults)}).first->second;
   }
 
   bool matches(const Draft& draft, const std::string& key, const Json& value) {
@@ -243,23 +258,27 @@ class Expansion {
     if (drafts_.empty() && faults_.empty()) {
       faults_.add(study_.sweep_at, "sweep: no cell is left", "at least one", "remove an exclude");
     }
-    std::map<std::string, const Draft*> seen;
+    std::set<Identity> seen;
     for (auto& draft : drafts_) {
       const auto& resolution = this->resolution(draft);
       draft.cell.options = resolution.options;
       for (const auto& [name, fault] : resolution.faults) {
-        faults_.add(draft.places.contains(name) ? draft.places[name] : draft.method->at,
-                    fmt::format("{}: {}", draft.cell.label, fault.found), fault.expected, fault.advice);
+        const auto* place = draft.place_of(name);
+        faults_.add(place != nullptr ? *place : draft.method->at, fmt::format("{}: {}", draft.cell.label, fault.found),
+                    fault.expected, fault.advice);
       }
       if (resolution.faults.empty()) check_steps(draft);
       check_duplicate(draft, seen);
     }
   }
 
-  void check_duplicate(const Draft& draft, std::map<std::string, const Draft*>& seen) {
+  /// Of two cells that would be one run. Equal options are one value.
+  using Identity = std::tuple<const StudyMethod*, std::string, std::int64_t, const Json*>;
+
+  void check_duplicate(const Draft& draft, std::set<Identity>& seen) {
     const auto& cell = draft.cell;
-    const auto identity = fmt::format("{}\n{}\n{}\n{}", cell.label, cell.subject, cell.seed, cell.options.dump());
-    if (seen.emplace(identity, &draft).second || !faults_.empty()) return;
+    const Identity identity(draft.method, cell.subject, cell.seed, cell.options.identity());
+    if (seen.insert(identity).second || !faults_.empty()) return;
     faults_.add(draft.made_at,
                 fmt::format("sweep: {}, {}, seed {} twice with the same options", cell.label, cell.subject, cell.seed),
                 "different cells", "the two would be one run: remove one of the values");
@@ -293,7 +312,7 @@ class Expansion {
   static SourcePosition steps_place(const Draft& draft, const StageSpec& stage) {
     for (const auto* names : {&stage.steps.add, &stage.steps.subtract}) {
       for (const auto& name : *names) {
-        if (const auto place = draft.places.find(name); place != draft.places.end()) return place->second;
+        if (const auto* place = draft.place_of(name)) return *place;
       }
     }
     return draft.method->at;
@@ -302,18 +321,12 @@ class Expansion {
   const Study& study_;
   Faults& faults_;
   std::vector<Draft> drafts_;
-  std::map<std::string, ResolvedOptions> resolutions_;
+  std::map<std::string, Resolution> resolutions_;
+  std::map<std::string, SharedJson> values_;  // by their text
 };
 
 }  // namespace
 
 std::vector<Cell> expand_into(const Study& study, Faults& faults) { return Expansion(study, faults).run(); }
-
-std::vector<Cell> expand(const Study& study) {
-  Faults faults(study.file);
-  auto cells = expand_into(study, faults);
-  faults.raise();
-  return cells;
-}
 
 }  // namespace atelier

@@ -177,7 +177,7 @@ class MethodReader {
     const auto* option = find_option(*made_.spec, name);
     if (option == nullptr) return unknown(name, entry, path);
     try {
-      // Checked here, where the file's own words are at hand; expand() sees the result.
+      // Checked here, where the file's own words are at hand; the expansion sees the result.
       made_.options[name] = check_value(*option, yaml_json(entry.value), "");
       made_.option_places[name] = entry.at;
     } catch (const Error& error) {

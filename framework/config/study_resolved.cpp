@@ -9,9 +9,11 @@ namespace {
 
 class Resolver {
  public:
-  explicit Resolver(const Study& study) : study_(study), cells_(expand(study)) {
-    for (const auto& cell : cells_) {
+  explicit Resolver(const Study& study) : study_(study) {
+    for (const auto& cell : study.cells) {
       for (const auto& [key, value] : cell.assigned.items()) swept_[cell.label].insert(key);
+      auto& known = options_[cell.label];
+      if (seen_.emplace(cell.label, cell.options.identity()).second) known.push_back(cell.options.identity());
     }
   }
 
@@ -74,15 +76,17 @@ class Resolver {
   /// Options whose value all cells of the method share and feel; the sweep and the presets give the others.
   Json options(const StudyMethod& method) const {
     auto out = Json::object();
+    const auto found = options_.find(method.label);
+    if (found == options_.end()) return out;
+    const auto swept = swept_.find(method.label);
+    const Json& first = *found->second.front();
     for (const auto& option : method.spec->options) {
-      const Cell* first = nullptr;
-      const bool shared = std::ranges::all_of(cells_, [&](const Cell& cell) {
-        if (cell.label != method.label) return true;
-        if (first == nullptr) first = &cell;
-        return !cell.assigned.contains(option.name) && cell.options.at(option.name) == first->options.at(option.name) &&
-               no_effect_reason(*method.spec, option, cell.options).empty();
+      if (swept != swept_.end() && swept->second.contains(option.name)) continue;
+      const bool shared = std::ranges::all_of(found->second, [&](const Json* options) {
+        return options->at(option.name) == first.at(option.name) &&
+               no_effect_reason(*method.spec, option, *options).empty();
       });
-      if (shared && first != nullptr) out[option.name] = first->options.at(option.name);
+      if (shared) out[option.name] = first.at(option.name);
     }
     return out;
   }
@@ -96,8 +100,9 @@ class Resolver {
   }
 
   const Study& study_;
-  std::vector<Cell> cells_;
-  std::map<std::string, std::set<std::string>> swept_;
+  std::map<std::string, std::set<std::string>> swept_;       // by label
+  std::map<std::string, std::vector<const Json*>> options_;  // by label: each value once; borrowed
+  std::set<std::pair<std::string, const Json*>> seen_;       // by label
 };
 
 }  // namespace

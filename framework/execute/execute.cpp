@@ -13,6 +13,7 @@
 #include "framework/execute/interrupt.h"
 #include "framework/execute/job_queue.h"
 #include "framework/execute/worker_process.h"
+#include "framework/store/manifest_parts.h"
 #include "framework/store/spool.h"
 
 namespace atelier {
@@ -56,7 +57,7 @@ std::string error_text(const Json& event) {
 /// A place for one job at a time, with the worker that stays there.
 struct Slot {
   std::unique_ptr<WorkerProcess> worker;
-  const Json* job = nullptr;  ///< null: idle
+  std::optional<Json> job;  ///< with all its members in their place; none: idle
   std::string attempt;
   std::string base;  ///< that the worker holds
 };
@@ -128,7 +129,7 @@ ExecuteResult Execution::run() {
   while (fill_slots()) {
     wait_for_events();
     for (Slot& slot : slots_) {
-      if (slot.job != nullptr) follow(slot);
+      if (slot.job) follow(slot);
     }
   }
   if (guard_.requested()) result_.interrupted = true;
@@ -143,8 +144,8 @@ ExecuteResult Execution::run() {
 bool Execution::fill_slots() {
   bool busy = false;
   for (Slot& slot : slots_) {
-    if (slot.job == nullptr && !stopping() && result_.stopped.empty()) fill(slot);
-    busy = busy || slot.job != nullptr;
+    if (!slot.job && !stopping() && result_.stopped.empty()) fill(slot);
+    busy = busy || slot.job;
   }
   return busy;
 }
@@ -168,8 +169,8 @@ bool Execution::elsewhere(std::int64_t id) const {
 }
 
 void Execution::start(Slot& slot, std::int64_t id) {
-  const Json& job = job_of(id);
-  slot.job = &job;
+  slot.job = whole_job(manifest_, job_of(id));
+  const Json& job = *slot.job;
   slot.base = job.value("base", "");
   slot.attempt = fmt::format("{}-{}", spool_.name(), ++attempts_);
   if (!tries_.contains(id)) ++number_;
@@ -189,7 +190,7 @@ void Execution::start(Slot& slot, std::int64_t id) {
 void Execution::wait_for_events() {
   std::vector<int> descriptors;
   for (Slot& slot : slots_) {
-    if (slot.job == nullptr) continue;
+    if (!slot.job) continue;
     if (stopping()) slot.worker->close_input();
     descriptors.push_back(slot.worker->descriptor());
   }
@@ -197,7 +198,7 @@ void Execution::wait_for_events() {
 }
 
 void Execution::follow(Slot& slot) {
-  while (slot.job != nullptr) {
+  while (slot.job) {
     const auto event = slot.worker->next_event(guard_, 0);
     if (event) {
       handle(slot, *event);
@@ -219,7 +220,7 @@ void Execution::handle(Slot& slot, const Json& event) {
     queue_.done(job.at("id").get<std::int64_t>());
     alike_.erase(job.at("kind").get<std::string>());
     observer_.finished(job, event);
-    slot.job = nullptr;
+    slot.job.reset();
   }
   if (kind != "failed") return;
   const std::string failure = event.value("class", "method");
@@ -228,7 +229,7 @@ void Execution::handle(Slot& slot, const Json& event) {
   } else {
     record_failure(slot, job, failure, error_text(event));
   }
-  slot.job = nullptr;
+  slot.job.reset();
 }
 
 void Execution::record_failure(Slot& slot, const Json& job, std::string failure, std::string text) {
@@ -262,10 +263,10 @@ void Execution::stop(std::string why) {
 }
 
 void Execution::worker_died(Slot& slot) {
-  const Json& job = *slot.job;
+  const Json job = *std::move(slot.job);
   const WorkerEnd end = slot.worker->wait();
   slot.worker.reset();
-  slot.job = nullptr;
+  slot.job.reset();
   if (guard_.requested()) {
     result_.interrupted = true;
     return;

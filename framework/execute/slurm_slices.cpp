@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "framework/store/manifest_parts.h"
+
 namespace atelier {
 namespace {
 
@@ -13,7 +15,8 @@ struct Slice {
 
 class Division {
  public:
-  Division(const Json& manifest, const std::set<std::int64_t>& undone) : jobs_(manifest.at("jobs")), undone_(undone) {}
+  Division(const Json& manifest, const std::set<std::int64_t>& undone)
+      : manifest_(manifest), jobs_(manifest.at("jobs")), undone_(undone) {}
 
   /// The job and what it needs.
   [[nodiscard]] std::set<std::int64_t> closed(std::int64_t id) const {
@@ -29,7 +32,7 @@ class Division {
   }
   [[nodiscard]] double work(const std::set<std::int64_t>& ids) const {
     double sum = 0;
-    for (const std::int64_t id : ids) sum += estimated_work(job(id));
+    for (const std::int64_t id : ids) sum += estimated_work(manifest_, job(id));
     return sum;
   }
   /// Those that no other one needs: with their needs they are everything.
@@ -44,20 +47,20 @@ class Division {
  private:
   [[nodiscard]] const Json& job(std::int64_t id) const { return jobs_.at(static_cast<std::size_t>(id)); }
 
-  const Json& jobs_;
+  const Json &manifest_, &jobs_;
   const std::set<std::int64_t>& undone_;
 };
 
 }  // namespace
 
-double estimated_work(const Json& job) {
+double estimated_work(const Json& manifest, const Json& job) {
   const Json& content = job.at("job");
   const std::string kind = job.at("kind").get<std::string>();
   if (kind == "train") return 3.0 * static_cast<double>(content.value("steps", std::int64_t{1}));
   if (kind != "sample" && kind != "generate") return 1.0;
   std::size_t images = 0;
   for (const Json& output : job.at("outputs")) images += output.value("seeds", Json::array()).size();
-  const Json& sampler = member_or_null(content, "sampler");
+  const Json& sampler = member_of(manifest, content, "sampler");
   const auto steps = sampler.is_object() ? sampler.value("steps", std::int64_t{50}) : 50;
   return 2.0 * static_cast<double>(images) * static_cast<double>(steps);
 }
@@ -98,7 +101,7 @@ Json slice_manifest(const Json& manifest, const std::vector<std::int64_t>& jobs,
   Json slice{{"study", manifest.at("study")}, {"placement", manifest.at("placement")}, {"jobs", Json::array()}};
   slice["placement"]["slots"] = slots;
   for (const std::int64_t id : jobs) {
-    Json job = manifest.at("jobs").at(static_cast<std::size_t>(id));
+    Json job = whole_job(manifest, manifest.at("jobs").at(static_cast<std::size_t>(id)));
     job["id"] = places.at(id);
     Json needs = Json::array();
     for (const Json& need : job.at("needs")) {

@@ -29,6 +29,6 @@ namespace atelier {
 
 /// Estimated work of a job in evaluations of the UNet: three a training step (forward and backward), two an image and
 /// sampling step (with and without the prompt).
-[[nodiscard]] double estimated_work(const Json& job);
+[[nodiscard]] double estimated_work(const Json& manifest, const Json& job);
 
 }  // namespace atelier

@@ -13,6 +13,7 @@
 #include "framework/execute/program.h"
 #include "framework/execute/slurm_queue.h"
 #include "framework/execute/slurm_slices.h"
+#include "framework/store/manifest_parts.h"
 #include "framework/store/names.h"
 #include "framework/store/publishing.h"
 
@@ -87,7 +88,7 @@ constexpr Refusal kRefusals[] = {
 std::vector<std::string> plugins_of(const Json& manifest) {
   std::set<std::string> plugins;
   for (const Json& job : manifest.at("jobs")) {
-    const Json& plugin = member_or_null(job.at("job"), "plugin");
+    const Json& plugin = member_of(manifest, job.at("job"), "plugin");
     if (plugin.is_string()) plugins.insert(plugin.get<std::string>());
   }
   return {plugins.begin(), plugins.end()};

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "framework/core/error.h"
+#include "framework/store/manifest_parts.h"
 #include "framework/store/store.h"
 
 namespace atelier {
@@ -73,20 +74,20 @@ std::map<std::string, Measured> measure(Index& index) {
 }  // namespace
 
 Estimate estimate(const Json& manifest, const Store& store, Index& index) {
-  const auto groups = measure(index);
   Estimate sum;
+  std::map<std::string, Measured> groups;
   for (const Json& job : manifest.at("jobs")) {
     double units = 0.0, outputs = 0.0;
-    const Json* description = nullptr;
+    Json description;
     for (const Json& output : job.at("outputs")) {
       if (store.has(output.at("key").get_ref<const std::string&>())) continue;
-      description = &output.at("description");
-      add_units(units, *description);
+      description = description_of(manifest, output);
+      add_units(units, description);
       ++outputs;
     }
-    if (description == nullptr) continue;
-    ++sum.jobs;
-    const auto found = groups.find(group_of(*description));
+    if (description.is_null()) continue;
+    if (++sum.jobs == 1) groups = measure(index);  // which reads all that was ever made
+    const auto found = groups.find(group_of(description));
     if (found == groups.end() || found->second.timed_units == 0.0) {
       ++sum.unmeasured;
       continue;

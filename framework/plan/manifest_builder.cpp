@@ -66,10 +66,9 @@ ManifestBuilder::ManifestBuilder(const Study& study, const PlanSources& sources)
 
 Json ManifestBuilder::build() {
   read_concepts();
-  const auto cells = expand(study_);
-  for (const Cell& cell : cells) add_cell(cell);
+  for (const Cell& cell : study_.cells) add_cell(cell);
   std::set<std::string> bases;
-  for (const Cell& cell : cells) {
+  for (const Cell& cell : study_.cells) {
     if (!cell.base.empty()) bases.insert(cell.base);
   }
   if (!study_.evaluate.empty()) {
@@ -85,22 +84,24 @@ Json ManifestBuilder::build() {
     if (!table.margins.empty()) tables[name]["margins"] = table.margins;
     if (study_.select) tables[name]["select"] = select_json(*study_.select);
   }
-  return {{"schema", "atelier.manifest/1"},
-          {"study", study_.name},
-          {"yaml", study_.text},
-          {"overrides", study_.overrides},
-          {"resolved", resolved},
-          {"placement",
-           {{"device", device_},
-            {"asked", study_.placement.device},
-            {"dtype", study_.placement.dtype},
-            {"threads", threads_},
-            {"slots", study_.placement.slots}}},
-          {"runs", runs_},
-          {"jobs", jobs_},
-          {"protocols", protocols_},
-          {"tables", tables},
-          {"keep", study_.keep}};
+  Json manifest{{"schema", "atelier.manifest/2"},
+                {"study", study_.name},
+                {"yaml", study_.text},
+                {"overrides", study_.overrides},
+                {"placement",
+                 {{"device", device_},
+                  {"asked", study_.placement.device},
+                  {"dtype", study_.placement.dtype},
+                  {"threads", threads_},
+                  {"slots", study_.placement.slots}}},
+                {"protocols", protocols()},
+                {"keep", study_.keep}};
+  manifest["resolved"] = std::move(resolved);
+  manifest["tables"] = std::move(tables);
+  manifest["runs"] = std::move(runs_);  // the large ones: an initializer list would copy them
+  manifest["jobs"] = std::move(jobs_);
+  manifest["shared"] = shared_.take();
+  return manifest;
 }
 
 void ManifestBuilder::read_concepts() {
@@ -124,7 +125,13 @@ void ManifestBuilder::read_concepts() {
   faults.raise();
 }
 
-Json ManifestBuilder::subject_of(const Cell& cell) const {
+const Json& ManifestBuilder::subject_of(const Cell& cell) {
+  const auto [found, fresh] = subjects_.try_emplace({cell.label, cell.subject});
+  if (fresh) found->second = read_subject(cell);
+  return found->second;
+}
+
+Json ManifestBuilder::read_subject(const Cell& cell) const {
   const auto entry = std::ranges::find(study_.concepts, cell.subject, &StudyConcept::name);
   const ConceptFolder& folder = concepts_.at(cell.subject).folder;
   const auto said = [&](const std::string& label) { return entry->class_word.find(label); };
@@ -180,7 +187,7 @@ Json ManifestBuilder::checkpoints_of(const Cell& cell, std::int64_t total) const
   return found == study_.checkpoints.end() || found->second.empty() ? Json{total} : Json(found->second);
 }
 
-PlannedModel ManifestBuilder::model_of(const Cell& cell) const {
+PlannedModel ManifestBuilder::model_of(const Cell& cell) {
   const PluginDescription& plugin = sources_.plugins.find(cell.method);
   PlannedModel model;
   model.label = cell.label;
@@ -225,22 +232,36 @@ void ManifestBuilder::add_cell(const Cell& cell) {
   }
 }
 
-const PlannedBase& ManifestBuilder::base_of(const StudyMethod& method) const {
+const PlannedBase& ManifestBuilder::base_of(const StudyMethod& method) {
+  const auto [found, fresh] = bases_.try_emplace(method.label);
   try {
-    return sources_.models.base(resolved_model(method.base));
+    if (fresh) found->second = &sources_.models.base(resolved_model(method.base));
+    return *found->second;
   } catch (const Error& error) {
     throw Error({.where = place_text(study_.file, method.base_at), .found = error.what()}, error.kind());
   }
 }
 
-Json ManifestBuilder::opened_options(const Cell& cell, const MethodSpec& spec) const {
-  Json options = cell.options;
+const SharedJson& ManifestBuilder::opened_options(const Cell& cell, const MethodSpec& spec) {
+  const auto [found, fresh] = opened_.try_emplace({cell.label, cell.options.identity()});
+  if (!fresh) return found->second;
+  Json options = *cell.options;
   for (const OptionSpec& option : spec.options) {
     Json& value = options[option.name];
     if (option.type != OptionType::file || !value.is_string()) continue;
     value = fs::absolute(resolved(value.get<std::string>(), sources_.folder)).lexically_normal().string();
   }
-  return options;
+  return found->second = SharedJson(std::move(options));
+}
+
+const SharedPart& ManifestBuilder::deciding_part(const PlannedModel& model) {
+  const auto [found, fresh] = deciding_.try_emplace(model.options.identity());
+  if (fresh) {
+    found->second = &identities_.part(
+        {{"resolved",
+          model.plugin == nullptr ? *model.options : deciding_options(model.plugin->method, model.options)}});
+  }
+  return *found->second;
 }
 
 fs::path ManifestBuilder::resolved_path(const std::string& text) const { return resolved(text, sources_.folder); }
@@ -253,16 +274,13 @@ std::string ManifestBuilder::resolved_model(const std::string& name) const {
 }
 
 void ManifestBuilder::add_run(const PlannedModel& model, const std::string& subject, Json run) {
-  Json identity = run;
-  identity.erase("train_jobs");
-  identity["base"] = model.base == nullptr ? Json() : Json(model.base->digest);
-  identity["resolved"] =
-      model.plugin == nullptr ? model.options : deciding_options(model.plugin->method, model.options);
-  identity["artifact"] = model.artifact;
-  const std::string id = key_of(identity).substr(0, 12);
-  run["id"] = id;
   const auto training = run["train_jobs"].get<std::vector<std::int64_t>>();
   run.erase("train_jobs");
+  Json identity = run;
+  identity["base"] = model.base == nullptr ? Json() : Json(model.base->digest);
+  identity["artifact"] = model.artifact;
+  const std::string id = key_of_parts({&deciding_part(model)}, identity).substr(0, 12);
+  run["id"] = id;
   run["artifacts"] = model.artifacts;
   for (const std::int64_t each : training) use(each, id);
   runs_.push_back(std::move(run));
@@ -319,8 +337,20 @@ Json ManifestBuilder::common_job(const PlannedModel& model) const {
           {"method", model.method},
           {"plugin",
            model.plugin == nullptr ? Json() : Json(fs::absolute(model.plugin->library).lexically_normal().string())},
-          {"options", model.options},
+          {"options", *model.options},
           {"concept", model.subject}};
+}
+
+Parts ManifestBuilder::common_parts(const PlannedModel& model) {
+  const std::string base = model.base == nullptr ? "" : model.base->digest;
+  const auto place = fmt::format("{}\n{}\n{}\n{}", model.label, model.subject.at("name").get_ref<const std::string&>(),
+                                 base, static_cast<const void*>(model.options.identity()));
+  const auto [found, fresh] = common_.try_emplace(place);
+  if (!fresh) return found->second;
+  Json members = common_job(model);
+  members.erase("options");
+  found->second = {&shared_.part(members), &shared_.part({{"options", *model.options}})};
+  return found->second;
 }
 
 Json& ManifestBuilder::job(const std::string& identity, const std::string& kind, const std::vector<std::int64_t>& needs,
@@ -339,8 +369,9 @@ Json& ManifestBuilder::job(const std::string& identity, const std::string& kind,
 }
 
 void ManifestBuilder::use(std::int64_t index, const std::string& run) {
+  // Runs are added one after another, so that one that is there already is the last.
   Json& runs = jobs_.at(static_cast<std::size_t>(index)).at("runs");
-  if (std::ranges::find(runs, Json(run)) == runs.end()) runs.push_back(run);
+  if (runs.empty() || runs.back().get_ref<const std::string&>() != run) runs.push_back(run);
 }
 
 }  // namespace atelier

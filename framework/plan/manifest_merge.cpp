@@ -14,9 +14,9 @@ namespace {
 /// The word that a part's prompts have for its concept; "" where that is its class word alone.
 std::string own_word(const Cell& cell, const MethodSpec& spec) {
   const auto names = phrase_option_names(phrase_rule(spec, cell.options));
-  const auto value = cell.options.find("placeholder_token");
+  const Json& value = member_or_null(cell.options, "placeholder_token");
   const bool named = std::ranges::count(names, std::string("placeholder_token")) > 0;
-  return named && value != cell.options.end() && value->is_string() ? value->get<std::string>() : "";
+  return named && value.is_string() ? value.get<std::string>() : "";
 }
 
 void require_own_words(const std::array<const Cell*, 2>& parts, const std::array<PlannedModel, 2>& models,

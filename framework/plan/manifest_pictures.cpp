@@ -143,47 +143,74 @@ SampleIngredients ManifestBuilder::sampling_of(const PlannedModel& model, const 
   return in;
 }
 
-PlannedPictures ManifestBuilder::sampled_pictures(const PlannedModel& model, const StudyEvaluation& evaluation,
-                                                  const Json& settings, const std::vector<std::int64_t>& needs) {
+/// What tells apart the ways in which an evaluation's pictures are sampled, beside the artifact.
+const PlannedSampling& ManifestBuilder::sampling_plan(const PlannedModel& model, const StudyEvaluation& evaluation,
+                                                      const Json& settings) {
+  const std::string& subject = model.subject.at("name").get_ref<const std::string&>();
+  const auto place = fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}", evaluation.name, model.label, subject,
+                                 model.base->digest, static_cast<const void*>(model.options.identity()),
+                                 model.sampler.dump(), model.guidance ? *model.guidance : 0.0, model.numerics.dump());
+  const auto [found, fresh] = samplings_.try_emplace(place);
+  if (!fresh) return found->second;
   const Json& pictures = settings.at("pictures");
   const SampleIngredients in = sampling_of(model, evaluation, pictures);
   const bool of_class = shows_class(pictures);
   const std::string phrase = of_class ? model.subject.at("class_word").get<std::string>() : model.phrase;
-  Json content = common_job(model);
-  content["artifact"] = in.artifact;
-  content["sampler"] = in.sampler;
-  content["size"] = {in.size, in.size};
-  content["batch"] = in.batch;
-  content["negative"] = in.negative;
+  PlannedSampling& planned = found->second;
+  planned.content = &shared_.part(
+      {{"sampler", in.sampler}, {"size", {in.size, in.size}}, {"batch", in.batch}, {"negative", in.negative}});
   // The pictures of a run are one job, whichever protocols look at them.
-  const Json identity{{"artifact", in.artifact}, {"method", in.method},   {"sampler", in.sampler},
-                      {"size", in.size},         {"batch", in.batch},     {"base", in.base},
-                      {"negative", in.negative}, {"phrase", model.phrase}};
-  Json& sampling = job(key_of({{"sample", identity}}), "sample", needs, model.base->digest, std::move(content));
-  PlannedPictures planned{.job = sampling.at("id").get<std::int64_t>()};
+  planned.identity = fmt::format("sample {}\n{}\n{}\n{}\n", in.method, in.base, model.phrase, planned.content->name);
   const auto count = pictures.at("images_per_prompt").get<std::int64_t>();
-  for (const PromptPlace& place : prompts_for(model, evaluation, settings)) {
-    SamplePrompt prompt{.id = place.id,
-                        .text = place.text,
-                        .filled = filled(place.text, phrase),
-                        .base = filled(place.text, of_class ? phrase : model.base_phrase),
-                        .seeds = seeds_of(place.text, count)};
+  for (const PromptPlace& at : prompts_for(model, evaluation, settings)) {
+    SamplePrompt prompt{.id = at.id,
+                        .text = at.text,
+                        .filled = filled(at.text, phrase),
+                        .base = filled(at.text, of_class ? phrase : model.base_phrase),
+                        .seeds = seeds_of(at.text, count)};
     Json description = sample_description(in, prompt);
-    const std::string key = key_of(description);
-    Json& outputs = sampling.at("outputs");
+    description.erase("artifact");
+    PlannedPictures sets;
+    add_set(sets, at, scored_text(at, evaluation, settings), "");
+    changed_prompts_[evaluation.name].merge(sets.changed);
+    planned.prompts.push_back({.output = {{"prompt_id", at.id},
+                                          {"template", at.text},
+                                          {"text", prompt.filled},
+                                          {"base_text", prompt.base},
+                                          {"seeds", prompt.seeds}},
+                               .description = &shared_.part(description),
+                               .set = std::move(sets.sets.front()),
+                               .described = std::move(sets.described.front())});
+  }
+  return planned;
+}
+
+PlannedPictures ManifestBuilder::sampled_pictures(const PlannedModel& model, const StudyEvaluation& evaluation,
+                                                  const Json& settings, const std::vector<std::int64_t>& needs) {
+  const PlannedSampling& plan = sampling_plan(model, evaluation, settings);
+  const std::string identity = plan.identity + model.artifact.dump();
+  Json content{{"artifact", model.artifact}};
+  Parts parts = common_parts(model);
+  parts.push_back(plan.content);
+  Json& sampling = job(identity, "sample", needs, model.base->digest, with_parts(parts, std::move(content)));
+  PlannedPictures planned{.job = sampling.at("id").get<std::int64_t>()};
+  Json& outputs = sampling.at("outputs");
+  for (const PlannedSampling::Prompt& prompt : plan.prompts) {
+    Json own{{"artifact", model.artifact}};
+    const std::string key = key_of_parts({prompt.description}, own);
     auto output = output_of(outputs, key);
     if (output == outputs.end()) {
-      outputs.push_back({{"key", key},
-                         {"description", std::move(description)},
-                         {"prompt_id", place.id},
-                         {"template", place.text},
-                         {"text", prompt.filled},
-                         {"base_text", prompt.base},
-                         {"seeds", prompt.seeds}});
+      Json made = prompt.output;
+      made["key"] = key;
+      made["description"] = with_parts({prompt.description}, std::move(own));
+      outputs.push_back(std::move(made));
       output = std::prev(outputs.end());
     }
     serve(*output, evaluation.name);
-    add_set(planned, place, scored_text(place, evaluation, settings), key);
+    planned.sets.push_back(prompt.set);
+    planned.sets.back()["key"] = key;
+    planned.described.push_back(prompt.described);
+    planned.described.back()["images"] = key;
   }
   return planned;
 }
@@ -196,14 +223,70 @@ PlannedPictures ManifestBuilder::pictures_of(const PlannedModel& model, const St
   return sampled_pictures(model, evaluation, settings, needs);
 }
 
+PlannedEvaluation& ManifestBuilder::evaluation_of(const StudyEvaluation& evaluation) {
+  const auto [found, fresh] = evaluations_.try_emplace(evaluation.name);
+  if (!fresh) return found->second;
+  PlannedEvaluation& planned = found->second;
+  planned.settings = protocol_settings(evaluation);
+  planned.encoders = encoders_of(evaluation, protocol(evaluation.protocol));
+  planned.encoder_digests = Json::object();
+  for (const auto& [role, entry] : planned.encoders.items()) planned.encoder_digests[role] = entry.at("digest");
+  return planned;
+}
+
+Json ManifestBuilder::protocols() const {
+  Json protocols = Json::object();
+  for (const auto& [name, evaluation] : evaluations_) {
+    if (!evaluation.used) continue;
+    Json& record = protocols[name] = evaluation.settings;
+    record["encoders"] = evaluation.encoder_digests;
+    if (!evaluation.masks.is_null()) record["masks"] = evaluation.masks;
+    const auto changed = changed_prompts_.find(name);
+    record["changes_appearance"] = changed == changed_prompts_.end() ? std::set<std::string>() : changed->second;
+  }
+  return protocols;
+}
+
+/// Of a score's description and content, what does not depend on the pictures.
+std::pair<const SharedPart*, const SharedPart*> ManifestBuilder::scoring_parts(const PlannedModel& model,
+                                                                               const std::string& subject,
+                                                                               const StudyEvaluation& evaluation) {
+  const Json& word = model.subject.at("class_word");
+  const auto [found, fresh] =
+      scorings_.try_emplace(fmt::format("{}\n{}\n{}", evaluation.name, subject, word.get_ref<const std::string&>()));
+  if (!fresh) return found->second;
+  const PlannedEvaluation& planned = evaluation_of(evaluation);
+  Json references = Json::array(), digests = Json::array();
+  for (const ConceptPhoto& photo : concepts_.at(subject).photos) {
+    references.push_back({{"path", std::filesystem::absolute(photo.path).lexically_normal().string()},
+                          {"sha256", photo.sha256},
+                          {"name", photo.name}});
+    digests.push_back(photo.sha256);
+  }
+  Json scoring = planned.settings.at("scoring");
+  scoring["id"] = evaluation.protocol;
+  const Json description{{"kind", "score"},
+                         {"framework", kFrameworkNumerics},
+                         {"protocol", std::move(scoring)},
+                         {"encoders", planned.encoder_digests},
+                         {"references", std::move(digests)},
+                         {"class_word", word},
+                         {"numerics_class", numerics_class_}};
+  const Json content{{"protocol", {{"id", evaluation.protocol}, {"scoring", planned.settings.at("scoring")}}},
+                     {"encoders", planned.encoders},
+                     {"references", std::move(references)}};
+  found->second = {&shared_.part(description), &shared_.part(content)};
+  return found->second;
+}
+
 void ManifestBuilder::evaluate(const PlannedModel& model, const std::string& subject, const StudyEvaluation& evaluation,
                                const std::string& run, const std::vector<std::int64_t>& needs) {
-  const ProtocolSpec& spec = protocol(evaluation.protocol);
-  const Json settings = protocol_settings(evaluation);
-  const Json& pictures = settings.at("pictures");
+  PlannedEvaluation& planning = evaluation_of(evaluation);
+  const Json& settings = planning.settings;
   const bool beside = compares_with_base(settings);
   // Another program's model draws nothing here, and without a concept in the prompt the base model is itself.
-  if ((beside || shows_class(pictures)) && (model.given || model.method == "anchor:prompt_only")) return;
+  if ((beside || shows_class(settings.at("pictures"))) && (model.given || model.method == "anchor:prompt_only")) return;
+  planning.used = true;
   PlannedPictures planned = pictures_of(model, evaluation, settings, needs, beside);
   std::vector<std::int64_t> drawing{planned.job};
   const auto also = beside ? add_base_pictures(model, evaluation, settings, planned) : planned.job;
@@ -212,48 +295,24 @@ void ManifestBuilder::evaluate(const PlannedModel& model, const std::string& sub
   if (settings.contains("masks")) masks = masks_for(model, subject, evaluation, settings, planned);
   drawing.insert(drawing.end(), masks.needs.begin(), masks.needs.end());
   for (const auto each : drawing) use(each, run);
+  changed_prompts_[evaluation.name].merge(planned.changed);
+  if (!masks.record.is_null()) planning.masks = std::move(masks.record);
 
-  Json references = Json::array(), digests = Json::array();
-  for (const ConceptPhoto& photo : concepts_.at(subject).photos) {
-    references.push_back({{"path", std::filesystem::absolute(photo.path).lexically_normal().string()},
-                          {"sha256", photo.sha256},
-                          {"name", photo.name}});
-    digests.push_back(photo.sha256);
-  }
-  const Json encoders = encoders_of(evaluation, spec);
-  Json encoder_digests = Json::object();
-  for (const auto& [role, entry] : encoders.items()) encoder_digests[role] = entry.at("digest");
-  Json scoring = settings.at("scoring");
-  scoring["id"] = spec.id;
-  Json description{{"kind", "score"},
-                   {"framework", kFrameworkNumerics},
-                   {"protocol", std::move(scoring)},
-                   {"encoders", encoder_digests},
-                   {"references", std::move(digests)},
-                   {"class_word", model.subject.at("class_word")},
-                   {"sets", std::move(planned.described)},
-                   {"numerics_class", numerics_class_}};
-  if (!masks.photos.is_null()) description["masks"] = masks.photos;
-  const std::string key = key_of(description);
-  Json score = common_job(model);
-  score["plugin"] = nullptr;
-  score["protocol"] = {{"id", spec.id}, {"scoring", settings.at("scoring")}};
-  score["encoders"] = encoders;
-  score["references"] = std::move(references);
-  score["sets"] = std::move(planned.sets);
+  const auto [description, content] = scoring_parts(model, subject, evaluation);
+  Json own{{"sets", std::move(planned.described)}};
+  if (!masks.photos.is_null()) own["masks"] = masks.photos;
+  const std::string key = key_of_parts({description}, own);
+  Json score{{"plugin", nullptr}, {"sets", std::move(planned.sets)}};
   if (!masks.photos.is_null()) score["reference_masks"] = masks.photos;
-  Json& scored = job(key, "score", drawing, model.base == nullptr ? "" : model.base->digest, std::move(score));
-  if (scored.at("outputs").empty())
-    scored["outputs"].push_back({{"key", key}, {"description", std::move(description)}});
+  Parts parts = common_parts(model);
+  parts.push_back(content);
+  Json& scored =
+      job(key, "score", drawing, model.base == nullptr ? "" : model.base->digest, with_parts(parts, std::move(score)));
+  if (scored.at("outputs").empty()) {
+    scored["outputs"].push_back({{"key", key}, {"description", with_parts({description}, std::move(own))}});
+  }
   serve(*output_of(scored["outputs"], key), evaluation.name);
   use(scored.at("id").get<std::int64_t>(), run);
-  Json record = settings;
-  record["encoders"] = encoder_digests;
-  if (!masks.record.is_null()) record["masks"] = masks.record;
-  auto& changed = changed_prompts_[evaluation.name];
-  changed.merge(planned.changed);
-  record["changes_appearance"] = changed;
-  protocols_[evaluation.name] = record;
 }
 
 }  // namespace atelier

@@ -53,60 +53,76 @@ std::string ManifestBuilder::file_digest(const PlannedModel& model, const std::s
   }
 }
 
-TrainIngredients ManifestBuilder::ingredients(const PlannedModel& model, const Cell& cell, std::size_t stage,
-                                              const Json& inputs, std::int64_t steps) const {
+TrainIngredients ManifestBuilder::ingredients(const PlannedModel& model, const Cell& cell, std::size_t stage) const {
   const StageSpec& spec = model.plugin->method.stages.at(stage);
   TrainIngredients in;
   in.method = model.method;
   in.stage = &spec;
   in.ordinal = static_cast<std::int64_t>(stage);
-  in.options = read_options(model, spec);
-  in.inputs = inputs;
   in.subject = model.subject;
   in.subject.erase("name");
   in.photos = photos_of(concepts_.at(cell.subject).photos, false);
   for (const std::string& list : spec.lists) in.lists[list] = sources_.prompts.list(list).digest;
   in.base = model.base->digest;
   in.numerics_class = numerics_class_;
-  in.seed = cell.seed;
-  if (any_holds(spec.depends_on_total_when, model.options)) in.total_steps = steps;
   return in;
 }
 
-std::int64_t ManifestBuilder::train_job(const PlannedModel& model, const TrainIngredients& in, std::int64_t steps,
-                                        const PlannedClassImages& images, std::vector<std::int64_t> needs) {
-  needs.insert(needs.end(), images.needs.begin(), images.needs.end());
-  const std::string identity = key_of(train_description(in, -1));
-  Json content = common_job(model);
-  content["stage"] = in.stage->name;
-  content["ordinal"] = in.ordinal;
-  content["seed"] = in.seed;
-  content["photos"] = photos_of(concepts_.at(model.subject.at("name").get<std::string>()).photos, true);
-  content["lists"] = Json::object();
+const PlannedStage& ManifestBuilder::stage_of(const PlannedModel& model, const Cell& cell, std::size_t stage) {
+  const auto [found, fresh] = stages_.try_emplace(fmt::format("{}\n{}\n{}", model.label, cell.subject, stage));
+  if (!fresh) return found->second;
+  const TrainIngredients in = ingredients(model, cell, stage);
+  Json description = train_description(in, 0);
+  for (const char* own : {"options", "inputs", "seed", "step"}) description.erase(own);
+  Json content{
+      {"stage", in.stage->name},
+      {"ordinal", in.ordinal},
+      {"photos", photos_of(concepts_.at(cell.subject).photos, true)},
+      {"lists", Json::object()},
+      {"snapshot", {{"every_steps", study_.snapshot.every_steps}, {"every_seconds", study_.snapshot.every_seconds}}}};
   for (const std::string& list : in.stage->lists) content["lists"][list] = sources_.prompts.list(list).prompts;
-  content["inputs"] = in.inputs;
+  if (study_.preview) content["preview"] = {{"every", study_.preview->every}, {"prompts", study_.preview->prompts}};
+  if (study_.fixed_loss > 0) content["fixed_loss"] = study_.fixed_loss;
+  found->second = {.description = &shared_.part(description), .content = &shared_.part(content)};
+  return found->second;
+}
+
+const SharedPart& ManifestBuilder::read_part(const PlannedModel& model, const StageSpec& stage) {
+  const auto [found, fresh] = read_.try_emplace({&stage, model.options.identity()});
+  if (fresh) found->second = &shared_.part({{"options", read_options(model, stage)}});
+  return *found->second;
+}
+
+std::int64_t ManifestBuilder::train_job(const PlannedModel& model, const PlannedStage& stage, const Parts& description,
+                                        const Json& own, std::int64_t steps, const PlannedClassImages& images,
+                                        std::vector<std::int64_t> needs) {
+  needs.insert(needs.end(), images.needs.begin(), images.needs.end());
+  Json content{{"seed", own.at("seed")}, {"inputs", own.at("inputs")}};
+  std::string identity = "train " + own.dump();
+  for (const SharedPart* part : description) identity += " " + part->name;
   if (!images.photos.empty()) content["class_photos"] = images.photos;
   if (!images.sets.empty()) content["class_sets"] = images.sets;
   content["steps"] = steps;
-  content["snapshot"] = {{"every_steps", study_.snapshot.every_steps},
-                         {"every_seconds", study_.snapshot.every_seconds}};
-  if (study_.preview) content["preview"] = {{"every", study_.preview->every}, {"prompts", study_.preview->prompts}};
-  if (study_.fixed_loss > 0) content["fixed_loss"] = study_.fixed_loss;
+  Parts parts = common_parts(model);
+  parts.push_back(stage.content);
+  content = with_parts(parts, std::move(content));
+  Json names = content.at("shared");
   Json& made = job(identity, "train", needs, model.base->digest, std::move(content));
   // Runs that differ in the total alone share the job; it knows the longest.
   if (made["job"]["steps"].get<std::int64_t>() < steps) {
     made["job"]["steps"] = steps;
-    made["job"]["options"] = model.options;
+    made["job"]["shared"] = std::move(names);
   }
   return made.at("id").get<std::int64_t>();
 }
 
-std::string ManifestBuilder::train_output(std::int64_t index, const TrainIngredients& in, std::int64_t step) {
-  const Json description = train_description(in, step);
-  const std::string key = key_of(description);
+std::string ManifestBuilder::train_output(std::int64_t index, const Parts& description, Json own, std::int64_t step) {
+  own["step"] = step;
+  const std::string key = key_of_parts(description, own);
   Json& outputs = jobs_.at(static_cast<std::size_t>(index)).at("outputs");
   const bool known = std::ranges::any_of(outputs, [&](const Json& output) { return output.at("key") == key; });
-  if (!known) outputs.push_back({{"key", key}, {"description", description}, {"step", step}});
+  if (!known)
+    outputs.push_back({{"key", key}, {"description", with_parts(description, std::move(own))}, {"step", step}});
   return key;
 }
 
@@ -132,10 +148,14 @@ void ManifestBuilder::plan_training(PlannedModel& model, const Cell& cell, std::
     }
     const PlannedClassImages images = class_images(model, cell, stage);
     jobs.insert(jobs.end(), images.needs.begin(), images.needs.end());
-    TrainIngredients in = ingredients(model, cell, i, inputs, steps);
-    in.class_images = images.ingredient;
-    const std::int64_t index = train_job(model, in, steps, images, needs);
-    const std::string key = train_output(index, in, std::clamp<std::int64_t>(checkpoint - before, 0, steps));
+    const PlannedStage& planned = stage_of(model, cell, i);
+    const Parts description{planned.description, &read_part(model, stage)};
+    Json own{{"inputs", std::move(inputs)}, {"seed", cell.seed}};
+    if (any_holds(stage.depends_on_total_when, model.options)) own["total_steps"] = steps;
+    if (!images.ingredient.is_null()) own["class_images"] = images.ingredient;
+    const std::int64_t index = train_job(model, planned, description, own, steps, images, std::move(needs));
+    const std::string key =
+        train_output(index, description, std::move(own), std::clamp<std::int64_t>(checkpoint - before, 0, steps));
     published[stage.name] = {key, index};
     jobs.push_back(index);
     model.artifact = key;

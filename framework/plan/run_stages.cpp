@@ -9,6 +9,7 @@
 #include "framework/core/text.h"
 #include "framework/plan/keys.h"
 #include "framework/store/evaluations.h"
+#include "framework/store/manifest_parts.h"
 
 namespace atelier {
 namespace {
@@ -18,18 +19,19 @@ bool serves(const Json& job, const std::string& run) {
   return std::ranges::find(runs, Json(run)) != runs.end();
 }
 
-std::string place_of(const Json& job, const Json& output) {
+std::string place_of(const Json& job, const Json& output, const Json& description) {
   std::string place = job.at("kind").get<std::string>();
-  if (place == "train") place += " " + output.at("description").value("stage", "");
+  if (place == "train") place += " " + description.value("stage", "");
   if (output.contains("step")) place += " step " + output.at("step").dump();
   if (output.contains("prompt_id")) place += " " + output.value("prompt_id", "");
   return place;
 }
 
-void add_output(std::map<std::string, RunStage>& stages, const Json& job, const Json& output) {
-  const RunStage stage{output.at("key").get<std::string>(), output.at("description"), job.at("id").get<std::int64_t>()};
+void add_output(std::map<std::string, RunStage>& stages, const Json& manifest, const Json& job, const Json& output) {
+  const RunStage stage{output.at("key").get<std::string>(), description_of(manifest, output),
+                       job.at("id").get<std::int64_t>()};
   const std::string kind = job.at("kind").get<std::string>();
-  std::string place = place_of(job, output);
+  std::string place = place_of(job, output, stage.description);
   const auto evaluations = evaluations_of(job, output);
   if (kind == "score") {
     for (const auto& evaluation : evaluations) stages[place + " " + evaluation] = stage;
@@ -94,7 +96,7 @@ std::map<std::string, RunStage> run_stages(const Json& manifest, const std::stri
   std::map<std::string, RunStage> stages;
   for (const Json& job : manifest.at("jobs")) {
     if (!serves(job, run)) continue;
-    for (const Json& output : job.at("outputs")) add_output(stages, job, output);
+    for (const Json& output : job.at("outputs")) add_output(stages, manifest, job, output);
   }
   return stages;
 }

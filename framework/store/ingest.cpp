@@ -3,9 +3,10 @@
 #include <dirent.h>
 #include <fmt/format.h>
 
-#include <map>
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "framework/core/atomic_file.h"
 #include "framework/core/error.h"
@@ -18,17 +19,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Names (less `suffix`) and inodes of a folder's files, in byte order; one readdir pass, no stat.
-std::map<std::string, std::int64_t> files_of(const fs::path& folder, std::string_view suffix) {
-  std::map<std::string, std::int64_t> files;
+/// Names with a number each, in byte order.
+using Names = std::vector<std::pair<std::string, std::int64_t>>;
+
+/// Names (less `suffix`) and inodes of a folder's files; one readdir pass, no stat.
+Names files_of(const fs::path& folder, std::string_view suffix) {
+  Names files;
   const std::unique_ptr<DIR, int (*)(DIR*)> opened(::opendir(folder.c_str()), ::closedir);
   if (!opened) throw Error({.where = folder.string(), .found = errno_text(errno), .expected = "a folder of the store"});
   while (const dirent* entry = ::readdir(opened.get())) {
-    std::string name = entry->d_name;
-    if (!name.starts_with('.') && name.ends_with(suffix)) {
-      files[name.substr(0, name.size() - suffix.size())] = static_cast<std::int64_t>(entry->d_ino);
-    }
+    const std::string_view name = entry->d_name;
+    if (name.starts_with('.') || !name.ends_with(suffix)) continue;
+    files.emplace_back(name.substr(0, name.size() - suffix.size()), static_cast<std::int64_t>(entry->d_ino));
   }
+  std::ranges::sort(files);
   return files;
 }
 
@@ -36,21 +40,30 @@ void note_damage(Database& database, const std::string& place, const std::string
   database.run("INSERT OR REPLACE INTO damage VALUES (?, ?)", {place, text});
 }
 
-std::map<std::string, std::int64_t> seen(Database& database, const std::string& sql) {
-  std::map<std::string, std::int64_t> values;
-  for (const auto& row : database.run(sql)) values[text_of(row[0])] = row.size() > 1 ? integer_of(row[1]) : 0;
+/// What the index has, ordered by its name.
+Names seen(Database& database, const std::string& sql) {
+  Names values;
+  for (const auto& row : database.run(sql)) {
+    values.emplace_back(text_of(row[0]), row.size() > 1 ? integer_of(row[1]) : 0);
+  }
   return values;
 }
 
+/// The number that goes with the name; none: it is not among them.
+std::optional<std::int64_t> find_in(const Names& names, const std::string& name) {
+  const auto found = std::ranges::lower_bound(names, name, {}, &Names::value_type::first);
+  return found == names.end() || found->first != name ? std::nullopt : std::optional(found->second);
+}
+
 std::size_t ingest_manifests(Database& database, const Store& store) {
-  const auto known = seen(database, "SELECT manifest FROM study");
+  const auto known = seen(database, "SELECT manifest FROM study ORDER BY manifest");
   const auto files = files_of(store.root() / "manifests", ".json");
   std::size_t count = 0;
   for (const auto& [digest, unused] : known) {
-    if (!files.contains(digest)) forget_manifest(database, digest);
+    if (!find_in(files, digest)) forget_manifest(database, digest);
   }
   for (const auto& [digest, inode] : files) {
-    if (known.contains(digest)) continue;
+    if (find_in(known, digest)) continue;
     const auto place = "manifests/" + digest + ".json";
     try {
       ingest_manifest(database, digest, store.manifest(digest));
@@ -63,17 +76,17 @@ std::size_t ingest_manifests(Database& database, const Store& store) {
 }
 
 std::size_t ingest_keys(Database& database, const Store& store) {
-  const auto known = seen(database, "SELECT key, inode FROM ingested_key");
+  const auto known = seen(database, "SELECT key, inode FROM ingested_key ORDER BY key");
   const auto files = files_of(store.root() / "keys", ".json");
   std::size_t count = 0;
+  if (files == known) return 0;
   for (const auto& [key, unused] : known) {
-    if (files.contains(key)) continue;
+    if (find_in(files, key)) continue;
     forget_record(database, key);
     database.run("DELETE FROM ingested_key WHERE key = ?", {key});
   }
   for (const auto& [key, inode] : files) {
-    const auto old = known.find(key);
-    if (old != known.end() && old->second == inode) continue;  // a record that grows gets another inode
+    if (find_in(known, key) == inode) continue;  // a record that grows gets another inode
     const auto place = "keys/" + key + ".json";
     try {
       const auto record = store.find(key);
@@ -89,12 +102,11 @@ std::size_t ingest_keys(Database& database, const Store& store) {
 }
 
 std::size_t ingest_spools(Database& database, const Store& store) {
-  const auto known = seen(database, "SELECT spool, bytes FROM ingested_spool");
+  const auto known = seen(database, "SELECT spool, bytes FROM ingested_spool ORDER BY spool");
   std::size_t count = 0;
   for (const auto& [name, inode] : files_of(store.spool_folder(), ".jsonl")) {
     const auto path = store.spool_folder() / (name + ".jsonl");
-    const auto old = known.find(name);
-    const auto start = old == known.end() ? std::uint64_t{0} : static_cast<std::uint64_t>(old->second);
+    const auto start = static_cast<std::uint64_t>(find_in(known, name).value_or(0));
     if (fs::file_size(path) == start) continue;
     const auto damaged = [&](std::uint64_t offset, const std::string& why) {
       note_damage(database, fmt::format("spool/{}.jsonl, byte {}", name, offset), why);

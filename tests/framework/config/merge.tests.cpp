@@ -31,7 +31,7 @@ std::vector<Cell> cells_of(const std::vector<Cell>& cells, const std::string& la
 }  // namespace
 
 TEST_CASE("a merged method has every subject with every style, and a method its own concepts", "[config][merge]") {
-  const auto cells = expand(merging(""));
+  const auto cells = merging("").cells;
   CHECK(cells_of(cells, "mine").size() == 2);
   CHECK(cells_of(cells, "style").size() == 2);
   const auto both = cells_of(cells, "both");
@@ -50,14 +50,14 @@ TEST_CASE("a merged method has every subject with every style, and a method its 
 }
 
 TEST_CASE("merged cells are of one seed, or have a part with a single one", "[config][merge]") {
-  const auto all = expand(merging("seeds: [0, 1, 2]\n"));
+  const auto all = merging("seeds: [0, 1, 2]\n").cells;
   const auto both = cells_of(all, "both");
   CHECK(both.size() == 4 * 3);
   for (const auto& cell : both) {
     CHECK(cell.seed == cell.parts[0].seed);
     CHECK(cell.seed == cell.parts[1].seed);
   }
-  const auto some = expand(merging("sweep: [{when: {method: style}, grid: {seed: [3, 4], rank: [2, 3]}}]\n"));
+  const auto some = merging("sweep: [{when: {method: style}, grid: {seed: [3, 4], rank: [2, 3]}}]\n").cells;
   const auto with_styles = cells_of(some, "both");
   CHECK(with_styles.size() == 2 * 2 * 4);
   std::set<std::string> places;
@@ -89,7 +89,7 @@ TEST_CASE("a resolved study merges the same cells", "[config][merge]") {
   const auto resolved = resolved_study(study);
   const auto again = read_study(pretty_json(resolved), "again", {}, tests::known());
   CHECK(resolved_study(again) == resolved);
-  const auto first = expand(study), second = expand(again);
+  const auto first = study.cells, second = again.cells;
   CHECK(cells_of(first, "both").size() == 8);
   for (const auto* label : {"mine", "style", "both", "plain"}) {
     CHECK(cells_of(first, label).size() == cells_of(second, label).size());

@@ -326,7 +326,8 @@ TEST_CASE("another program's pictures that are not there are refused with what t
   const auto foreign = kHead +
                        "methods: {neti: {images: \"out/{concept}/{prompt}/{k}.png\"}}\n"
                        "evaluate: [{protocol: ti_code, images: 2}]\nencoders: {clip: clip}\n";
-  CHECK_THAT(message([&] { static_cast<void>(world.plan(foreign)); }), Contains("8 of 8 pictures of cat are not there"));
+  CHECK_THAT(message([&] { static_cast<void>(world.plan(foreign)); }),
+             Contains("8 of 8 pictures of cat are not there"));
 }
 
 TEST_CASE("faults of all concepts are told at once", "[plan][manifest]") {
@@ -431,4 +432,28 @@ TEST_CASE("a method's published reward guidance holds until a study says otherwi
   CHECK(reward("sampler: {steps: 5}\n") == 3.0);
   CHECK(reward("sampler: {reward_guidance: 1}\n") == 1.0);
   CHECK(reward("sampler: {reward_guidance: null}\n").is_null());
+}
+
+TEST_CASE("What jobs have in common is stored once, and every key is that of the whole description",
+          "[plan][manifest]") {
+  StudyWorld world;
+  const std::string yaml =
+      "study: t\nconcepts: [concepts/cat, concepts/vase]\nmethods: {textreg: {base: base}}\n"
+      "sweep: [{grid: {seed: {range: [0, 19, 1]}}}]\nevaluate: [ti_code]\nencoders: {clip: clip}\n";
+  const Json stored = world.plan_in_parts(yaml), whole = world.plan(yaml);
+  CHECK(whole.dump().size() > 2 * stored.dump().size());
+  CHECK_FALSE(whole.contains("shared"));
+  for (std::size_t i = 0; i < whole["jobs"].size(); ++i) {
+    const Json &in_parts = stored["jobs"][i], &job = whole["jobs"][i];
+    CHECK(job_content(stored, in_parts) == job["job"]);
+    CHECK(member_of(stored, in_parts["job"], "base") == job["job"]["base"]);
+    CHECK(member_of(stored, in_parts["job"], "nothing").is_null());
+    for (std::size_t k = 0; k < job["outputs"].size(); ++k) {
+      const Json description = description_of(stored, in_parts["outputs"][k]);
+      CHECK(description == job["outputs"][k]["description"]);
+      CHECK(key_of(description) == job["outputs"][k]["key"]);
+    }
+  }
+  CHECK(jobs(whole, "score")[0]["job"]["plugin"].is_null());  // what is its own counts
+  CHECK(jobs(whole, "sample")[0]["job"]["plugin"].is_string());
 }

@@ -6,6 +6,7 @@
 
 #include "framework/core/digest.h"
 #include "framework/plan/manifest.h"
+#include "framework/store/manifest_parts.h"
 #include "tests/framework/config/known.h"
 #include "tests/framework/plan/plan_world.h"
 
@@ -44,9 +45,15 @@ class StudyWorld : public PlanWorld {
     write("plugins/" + spec.name + ".json", json.dump());
   }
 
-  /// `device` and `threads` of the machine.
+  /// With everything in its place. `device` and `threads` of the machine.
   [[nodiscard]] Json plan(const std::string& yaml, const std::vector<std::string>& overrides = {},
                           const std::string& device = "cpu", std::int64_t threads = 1) {
+    return whole_manifest(plan_in_parts(yaml, overrides, device, threads));
+  }
+
+  /// As it is stored.
+  [[nodiscard]] Json plan_in_parts(const std::string& yaml, const std::vector<std::string>& overrides = {},
+                                   const std::string& device = "cpu", std::int64_t threads = 1) {
     const PluginCatalog plugins(digests, {path() / "plugins"});
     const PromptCatalog prompts(data());
     PlannedModels models(digests, {path() / "models.yaml", path() / "hub"});
