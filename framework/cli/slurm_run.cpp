@@ -93,17 +93,17 @@ int stop(const std::string& study, const Store& store) {
   std::size_t count = 0;
   const auto queue = submissions.empty() ? std::vector<SlurmTask>{} : slurm_queue();
   for (const SlurmSubmission& submission : submissions) {
-    mark_stopped(submission);
     for (const SlurmTask& task : tasks_of(submission, queue)) {
       numbers.insert(task.job);
       ++count;
     }
   }
+  if (count > 0) cancel_slurm_jobs({numbers.begin(), numbers.end()});
+  for (const SlurmSubmission& submission : submissions) mark_stopped(submission);
   if (count == 0) {
     fmt::print("{}: none of its tasks is in Slurm's queue; a `run` in a terminal is stopped by Ctrl-C\n", study);
     return 0;
   }
-  cancel_slurm_jobs({numbers.begin(), numbers.end()});
   fmt::print("{}: {} tasks stopped; trainings are saved, run the study again to go on\n", study, count);
   return 0;
 }

@@ -13,6 +13,7 @@
 #include "tests/slurm/slurm_place.h"
 #include "tests/study/started_command.h"
 #include "tests/study/store_facts.h"
+#include "tests/support/programs_in_path.h"
 
 namespace {
 
@@ -120,6 +121,36 @@ TEST_CASE("What sbatch refuses is told in its words, with what to do, and leaves
   slurm.write_profile("time: 10\noptions: ['--gres=quantum:1']\n");
   CHECK_THAT(slurm.submit().err, Contains("correct `gres` in the profile"));
   CHECK(cluster->idle());
+}
+
+TEST_CASE("Where the queue does not answer, status says so among the rest, and stop and run end with its words",
+          "[slurm][queue]") {
+  const WithoutComputing scripted;
+  const ProgramsInPath slurm;
+  slurm.write("squeue", "exit 0");
+  slurm.write("scontrol", "echo MaxArraySize = 9");
+  slurm.write("sbatch", "echo 7");
+  const SlurmPlace study(one_method(4), "", "time: 10\ntasks: 1\n");
+  REQUIRE(study.submit().status == 0);
+
+  slurm.write("squeue", "echo 'squeue: error: no controller' >&2; exit 1");
+  const std::string words =
+      "squeue: squeue: error: no controller; expected the tasks in the queue; see whether squeue itself answers";
+  const auto status = study.place.ask("status");
+  CHECK(status.status == 0);
+  CHECK_THAT(status.out, Contains("small: 3 runs") && Contains("slurm: " + words));
+  for (const auto& outcome : {study.place.ask("stop"), study.submit()}) {
+    CHECK(outcome.status == 1);
+    CHECK_THAT(outcome.err, Contains(words));
+  }
+
+  slurm.write("squeue", fmt::format("echo '{}|7|0|RUNNING|None|n1'", study.submission()));
+  slurm.write("scancel", "echo 'scancel: error: not yours' >&2; exit 1");
+  CHECK_THAT(study.place.ask("status").out, Contains("slurm job 7: 1 running\n"));
+  const auto refused = study.place.ask("stop");
+  CHECK(refused.status == 1);
+  CHECK_THAT(refused.err, Contains("scancel: error: not yours; expected the tasks taken out of the queue"));
+  CHECK_THAT(study.submit().out, Contains("nothing to submit"));  // they still run
 }
 
 // A worker dies, one hangs until Slurm ends its task at the time limit, a task reaches its deadline, and another one's

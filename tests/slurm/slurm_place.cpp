@@ -96,6 +96,10 @@ std::vector<SlurmPlace::Task> SlurmPlace::hold_trainings(std::size_t count) cons
   return all ? tasks() : std::vector<Task>{};
 }
 
+std::string SlurmPlace::submission() const {
+  return atelier::slurm_submissions(atelier::Store::open(place.store())).front().name;
+}
+
 std::string SlurmPlace::log(int task) const {
   const auto submissions = atelier::slurm_submissions(atelier::Store::open(place.store()));
   return submissions.empty() ? "" : content_of_file(submissions.front().folder / fmt::format("task-{}.log", task));

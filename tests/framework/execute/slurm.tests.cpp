@@ -15,6 +15,7 @@
 #include "framework/execute/slurm_slices.h"
 #include "framework/execute/slurm_submit.h"
 #include "framework/execute/slurm_task.h"
+#include "tests/support/programs_in_path.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace atelier;
@@ -53,25 +54,13 @@ SlurmProfile profile_of(const TemporaryFolder& folder, const std::string& text) 
   return read_slurm_profile(folder / "slurm.yaml");
 }
 
-/// Programs in front of PATH that say what the test wants.
-class FakeSlurm {
+class FakeSlurm : public ProgramsInPath {
  public:
-  FakeSlurm(const std::string& sbatch, const std::string& squeue, const std::string& scontrol)
-      : path_(::getenv("PATH")) {
+  FakeSlurm(const std::string& sbatch, const std::string& squeue, const std::string& scontrol) {
     write("sbatch", sbatch);
     write("squeue", squeue);
     write("scontrol", scontrol);
-    ::setenv("PATH", (folder_.path().string() + ":" + path_).c_str(), 1);
   }
-  ~FakeSlurm() { ::setenv("PATH", path_.c_str(), 1); }
-  void write(const std::string& name, const std::string& script) const {
-    std::ofstream(folder_ / name) << "#!/bin/sh\n" << script << "\n";
-    fs::permissions(folder_ / name, fs::perms::owner_all);
-  }
-
- private:
-  TemporaryFolder folder_;
-  std::string path_;
 };
 
 /// Does something when a job has begun, where a test wants it.
