@@ -43,11 +43,34 @@ std::string tex_rows(const Table& table) {
   return text;
 }
 
+// Columns are <evaluation>.<score>: neighbours of one evaluation stand under its name, which keeps the columns narrow.
+std::string tex_heads(const std::vector<std::string>& columns) {
+  std::string groups, rules, scores = "    row";
+  for (std::size_t i = 0, end = 0; i < columns.size(); i = end) {
+    const auto evaluation = columns[i].substr(0, columns[i].find('.') + 1);
+    for (end = i; end < columns.size() && columns[end].starts_with(evaluation) && (end == i || !evaluation.empty());
+         ++end) {
+      scores += " & " + escape_tex(columns[end].substr(evaluation.size()));
+    }
+    const auto name = evaluation.empty() ? "" : escape_tex(evaluation.substr(0, evaluation.size() - 1));
+    groups += fmt::format(" & \\multicolumn{{{}}}{{c}}{{{}}}", end - i, name);
+    if (!name.empty()) rules += fmt::format(" \\cmidrule(lr){{{}-{}}}", i + 2, end + 1);
+  }
+  scores += " \\\\\n";
+  return rules.empty() ? scores : "   " + groups + " \\\\\n   " + rules + "\n" + scores;
+}
+
+// As wide as it is, but never wider than the text.
+std::string tex_fitted(const std::string& tabular) {
+  return "  \\sbox0{%\n" + tabular +
+         "  }%\n  \\ifdim\\wd0>\\linewidth\\resizebox{\\linewidth}{!}{\\usebox0}\\else\\usebox0\\fi\n";
+}
+
 std::string tex_float(const Table& table) {
   std::string text = "\\begin{table}\n  \\centering\n  \\caption{" + tex_lines(table.caption) + "}\n";
-  text += "  \\begin{tabular}{l" + std::string(table.columns.size(), 'r') + "}\n    \\toprule\n    row";
-  for (const auto& column : table.columns) text += " & " + escape_tex(column);
-  text += " \\\\\n    \\midrule\n" + tex_rows(table) + "    \\bottomrule\n  \\end{tabular}\n";
+  text += tex_fitted("  \\begin{tabular}{l" + std::string(table.columns.size(), 'r') + "}\n    \\toprule\n" +
+                     tex_heads(table.columns) + "    \\midrule\n" + tex_rows(table) +
+                     "    \\bottomrule\n  \\end{tabular}%\n");
   auto notes = rank_notes(table);
   const auto stars = star_notes(table);
   notes.insert(notes.end(), stars.begin(), stars.end());
@@ -64,10 +87,11 @@ std::string tex_line(const std::vector<std::string>& cells) {
 
 std::string tex_side(const SideTable& side) {
   std::string text = "\\begin{table}\n  \\centering\n  \\caption{" + escape_tex(side.title) + "}\n";
-  text += "  \\begin{tabular}{l" + std::string(side.heads.size() - 1, 'r') + "}\n    \\toprule\n" +
-          tex_line(side.heads) + "    \\midrule\n";
-  for (const auto& row : side.rows) text += tex_line(row);
-  return text + "    \\bottomrule\n  \\end{tabular}\n\\end{table}\n";
+  std::string rows;
+  for (const auto& row : side.rows) rows += tex_line(row);
+  text += tex_fitted("  \\begin{tabular}{l" + std::string(side.heads.size() - 1, 'r') + "}\n    \\toprule\n" +
+                     tex_line(side.heads) + "    \\midrule\n" + rows + "    \\bottomrule\n  \\end{tabular}%\n");
+  return text + "\\end{table}\n";
 }
 
 std::string tex_floats(const Table& table) {
@@ -79,9 +103,9 @@ std::string tex_floats(const Table& table) {
 }  // namespace
 
 std::string to_tex(const Table& table, bool standalone) {
-  if (!standalone) return "% needs \\usepackage{booktabs}\n" + tex_floats(table);
+  if (!standalone) return "% needs \\usepackage{booktabs,graphicx}\n" + tex_floats(table);
   return "\\documentclass{article}\n\\usepackage[T1]{fontenc}\n\\usepackage[utf8]{inputenc}\n"
-         "\\usepackage[landscape,margin=1.5cm]{geometry}\n\\usepackage{booktabs}\n\\begin{document}\n" +
+         "\\usepackage[landscape,margin=1.5cm]{geometry}\n\\usepackage{booktabs,graphicx}\n\\begin{document}\n" +
          tex_floats(table) + "\\end{document}\n";
 }
 

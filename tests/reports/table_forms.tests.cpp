@@ -79,13 +79,16 @@ TEST_CASE("a LaTeX table, whole", "[reports][forms]") {
   table.compare_to = "a";
   table.notes = {"† Something is missing because a job failed."};
   CHECK(to_tex(table) ==
-        "% needs \\usepackage{booktabs}\n"
+        "% needs \\usepackage{booktabs,graphicx}\n"
         "\\begin{table}\n"
         "  \\centering\n"
         "  \\caption{Study toy.}\n"
+        "  \\sbox0{%\n"
         "  \\begin{tabular}{lrr}\n"
         "    \\toprule\n"
-        "    row & p.clip\\_i & seconds \\\\\n"
+        "    & \\multicolumn{1}{c}{p} & \\multicolumn{1}{c}{} \\\\\n"
+        "    \\cmidrule(lr){2-2}\n"
+        "    row & clip\\_i & seconds \\\\\n"
         "    \\midrule\n"
         "    a & \\underline{0.5000} $\\pm$ 0.0100 & -- (0 of 2)\\textsuperscript{\\dag{}} \\\\\n"
         "    b & \\textbf{0.7000}\\textsuperscript{{*}{*}} & \\underline{30}~s \\\\\n"
@@ -93,15 +96,18 @@ TEST_CASE("a LaTeX table, whole", "[reports][forms]") {
         "    \\midrule\n"
         "    anchor:class\\_word & 0.9000 & 1~s \\\\\n"
         "    \\bottomrule\n"
-        "  \\end{tabular}\n"
+        "  \\end{tabular}%\n"
+        "  }%\n"
+        "  \\ifdim\\wd0>\\linewidth\\resizebox{\\linewidth}{!}{\\usebox0}\\else\\usebox0\\fi\n"
         "  \\par\\smallskip\n"
         "  {\\footnotesize Bold: best of the methods in its column; underlined: second best. Values that lack concepts "
         "or runs take no part. {*}{,} {*}{*}{,} {*}{*}{*}: differs from a with a corrected p below 0.05{,} 0.01{,} "
         "0.001. \\dag{} Something is missing because a job failed.\\par}\n"
         "\\end{table}\n");
-  CHECK_THAT(to_tex(table, true), Catch::StartsWith("\\documentclass{article}\n") &&
-                                      Contains("\\usepackage{booktabs}\n\\begin{document}\n\\begin{table}\n") &&
-                                      Catch::EndsWith("\\end{table}\n\\end{document}\n"));
+  CHECK_THAT(to_tex(table, true),
+             Catch::StartsWith("\\documentclass{article}\n") &&
+                 Contains("\\usepackage{booktabs,graphicx}\n\\begin{document}\n\\begin{table}\n") &&
+                 Catch::EndsWith("\\end{table}\n\\end{document}\n"));
 }
 
 TEST_CASE("an HTML table, whole", "[reports][forms]") {
