@@ -169,6 +169,9 @@ TEST_CASE("Whatever befalls its tasks, a study on two nodes leaves what a local 
   REQUIRE(tasks[0].node == tasks[1].node);
   REQUIRE(tasks[2].node == tasks[3].node);
   REQUIRE(tasks[1].node != tasks[2].node);
+  const std::string maps = slurm.mapped_files(tasks[0]);  // copies: one may go on building
+  CHECK_THAT(maps, Contains("/slurm/programs/") && !Contains(ATELIER_BINARY_DIR "/bin") &&
+                       !Contains(ATELIER_BINARY_DIR "/lib"));
 
   cluster->end_in_a_second(tasks[0].name);
   REQUIRE(::kill(tasks[1].worker, SIGKILL) == 0);

@@ -96,6 +96,10 @@ std::vector<SlurmPlace::Task> SlurmPlace::hold_trainings(std::size_t count) cons
   return all ? tasks() : std::vector<Task>{};
 }
 
+std::string SlurmPlace::mapped_files(const Task& task) {
+  return content_of_file(fmt::format("/proc/{}/maps", task.worker));
+}
+
 std::string SlurmPlace::submission() const {
   return atelier::slurm_submissions(atelier::Store::open(place.store())).front().name;
 }

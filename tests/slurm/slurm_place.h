@@ -28,6 +28,8 @@ class SlurmPlace {
   /// Lets so many tasks begin their trainings and stops the workers (SIGSTOP) as soon as they have saved once: what
   /// then befalls them does so in the middle of the training, however fast the machine is.
   [[nodiscard]] std::vector<Task> hold_trainings(std::size_t count) const;
+  /// What its worker has mapped: program, libraries, plugins.
+  [[nodiscard]] static std::string mapped_files(const Task& task);
   /// The first submission's name, as Slurm shows it.
   [[nodiscard]] std::string submission() const;
   /// What one task of the first submission said, and what all said.
