@@ -99,7 +99,7 @@ stop() {
   export SLURM_CONF=$1/slurm.conf
   if [ -n "$(timeout 5 squeue -h 2>/dev/null)" ]; then
     timeout 5 scancel --user="$(id -un)" 2>/dev/null || true
-    wait_until 10 sh -c '[ -z "$(squeue -h)" ]' || true
+    wait_until 40 sh -c '[ -z "$(squeue -h)" ]' || true # longer than KillWait
   fi
   for file in "$1"/*.process; do [ ! -f "$file" ] || processes+=("$(cat "$file")"); done
   [ "${#processes[@]}" -gt 0 ] || return 0
