@@ -45,7 +45,10 @@ class GridPainter {
     std::ranges::fill(canvas_.pixels, kWhite);
   }
 
-  void draw(const ConceptGrid& grid, int columns, PictureReader& reader) {
+  /// With its upper left corner at (`left`, `top`).
+  void draw(const ConceptGrid& grid, int columns, int left, int top, PictureReader& reader) {
+    left_ = left;
+    top_ = top;
     for (std::size_t i = 0; i < grid.photos.size(); ++i) {
       const int column = static_cast<int>(i) % columns;
       if (i > 0 && column == 0) next_row();
@@ -57,7 +60,6 @@ class GridPainter {
       for (std::size_t i = 0; i < row.cells.size(); ++i) draw_cell(row.cells[i], static_cast<int>(i), reader);
       next_row();
     }
-    top_ += kGridGap - kGap;
   }
 
   [[nodiscard]] Image take() { return std::move(canvas_); }
@@ -73,7 +75,7 @@ class GridPainter {
   void paste(const Image& square, int column) {
     for (int y = 0; y < side_; ++y) {
       std::copy_n(square.row(y), square.stride(),
-                  canvas_.row(top_ + y) + 3 * static_cast<std::ptrdiff_t>(column) * (side_ + kGap));
+                  canvas_.row(top_ + y) + 3 * (left_ + static_cast<std::ptrdiff_t>(column) * (side_ + kGap)));
     }
   }
 
@@ -81,7 +83,7 @@ class GridPainter {
 
   Image canvas_;
   const int side_;
-  int top_ = 0;
+  int left_ = 0, top_ = 0;
 };
 
 int largest_side(const std::vector<ConceptGrid>& grids, PictureReader& reader) {
@@ -101,11 +103,12 @@ int largest_side(const std::vector<ConceptGrid>& grids, PictureReader& reader) {
 
 void check_size(std::int64_t width, std::int64_t height) {
   if (width * height <= static_cast<std::int64_t>(kMaxPixels)) return;
-  throw Error({.where = "grid",
-               .found = fmt::format("{} x {} pixels", width, height),
-               .expected = fmt::format("at most {} pixels", kMaxPixels),
-               .advice = "take smaller squares with --cell, or fewer prompts with --prompts"},
-              ErrorKind::usage);
+  throw Error(
+      {.where = "grid",
+       .found = fmt::format("{} x {} pixels", width, height),
+       .expected = fmt::format("at most {} pixels", kMaxPixels),
+       .advice = "take smaller squares with --cell, fewer prompts with --prompts, or fewer concepts with --concepts"},
+      ErrorKind::usage);
 }
 
 }  // namespace
@@ -116,23 +119,31 @@ Image square_of(const Image& image, int side) {
   return edge == side ? square : resize(square, {side, side}, ResizeMethod::pil_lanczos);
 }
 
-Image draw_grids(const std::vector<ConceptGrid>& grids, PictureReader& reader, int side) {
+Image draw_grids(const std::vector<ConceptGrid>& grids, PictureReader& reader, GridLayout layout) {
   int columns = 0;
   for (const auto& grid : grids) columns = std::max(columns, columns_of(grid));
   if (columns == 0) {
     throw Error({.where = "grid", .found = "a study that plans no pictures", .expected = "one with `evaluate`"},
                 ErrorKind::usage);
   }
-  if (side == 0) side = largest_side(grids, reader);
-  std::int64_t height = -kGridGap;
-  for (const auto& grid : grids) {
-    const auto rows = photo_rows(grid, columns) + static_cast<std::int64_t>(grid.rows.size());
-    height += rows * (side + kGap) - kGap + kGridGap;
+  const int side = layout.side == 0 ? largest_side(grids, reader) : layout.side;
+  const auto across = std::min(static_cast<std::size_t>(layout.across), grids.size());
+  const auto squares = [side](std::int64_t count) { return count * (side + kGap) - kGap; };
+  std::vector<std::int64_t> tops{0};  // of each row of grids, and of one more
+  for (std::size_t i = 0; i < grids.size(); i += across) {
+    std::int64_t height = 0;
+    for (std::size_t j = i; j < std::min(i + across, grids.size()); ++j) {
+      height = std::max(height, squares(photo_rows(grids[j], columns) + std::ssize(grids[j].rows)));
+    }
+    tops.push_back(tops.back() + height + kGridGap);
   }
-  const std::int64_t width = static_cast<std::int64_t>(columns) * (side + kGap) - kGap;
-  check_size(width, height);
-  GridPainter painter({static_cast<int>(width), static_cast<int>(height)}, side);
-  for (const auto& grid : grids) painter.draw(grid, columns, reader);
+  const auto width = static_cast<std::int64_t>(across) * (squares(columns) + kGridGap) - kGridGap;
+  check_size(width, tops.back() - kGridGap);
+  GridPainter painter({static_cast<int>(width), static_cast<int>(tops.back() - kGridGap)}, side);
+  for (std::size_t i = 0; i < grids.size(); ++i) {
+    const auto left = static_cast<std::int64_t>(i % across) * (squares(columns) + kGridGap);
+    painter.draw(grids[i], columns, static_cast<int>(left), static_cast<int>(tops[i / across]), reader);
+  }
   return painter.take();
 }
 

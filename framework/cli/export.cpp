@@ -35,7 +35,8 @@ namespace fs = std::filesystem;
 
 struct ExportOptions {
   std::string study, store, out, grid, bundle, figure, evaluation, form = "atelier";
-  std::int64_t prompts = 12, cell = 0;
+  std::vector<std::string> concepts;
+  std::int64_t prompts = 12, cell = 0, across = 1;
   bool images = false, masks = false, artifacts = false, json = false, with_pictures = false;
 };
 
@@ -227,15 +228,36 @@ void check_choice(const ExportOptions& options) {
   }
 }
 
+/// Those of the concepts that are asked for, in that order; all where none is.
+std::vector<reports::ConceptGrid> chosen_grids(std::vector<reports::ConceptGrid> grids,
+                                               const std::vector<std::string>& concepts) {
+  if (concepts.empty()) return grids;
+  std::vector<reports::ConceptGrid> chosen;
+  for (const auto& name : concepts) {
+    const auto grid = std::ranges::find(grids, name, &reports::ConceptGrid::subject);
+    if (grid == grids.end()) {
+      std::string known;
+      for (const auto& other : grids) known += (known.empty() ? "" : ", ") + other.subject;
+      throw Error({.where = "--concepts", .found = name, .expected = "concepts of the study: " + known},
+                  ErrorKind::usage);
+    }
+    chosen.push_back(*grid);
+  }
+  return chosen;
+}
+
 /// One picture of all; 1 when something in it is not made yet.
 int export_grid(const ExportOptions& options) {
   check_output("--grid", options.grid);
   const Store store = open_store(options.store);
   const auto index = open_index(store);
-  const auto grids = reports::read_grids(*index, store, current_manifest(*index, options.study),
-                                         {.prompts = static_cast<std::size_t>(options.prompts), .every_seed = false});
+  const auto grids =
+      chosen_grids(reports::read_grids(*index, store, current_manifest(*index, options.study),
+                                       {.prompts = static_cast<std::size_t>(options.prompts), .every_seed = false}),
+                   options.concepts);
   reports::PictureReader reader(store);
-  const Image image = reports::draw_grids(grids, reader, static_cast<int>(options.cell));
+  const Image image = reports::draw_grids(
+      grids, reader, {.side = static_cast<int>(options.cell), .across = static_cast<int>(options.across)});
   write_png(options.grid, image);
   if (options.json) {
     fmt::print("{}\n", Json{{"file", options.grid}}.dump(-1, ' ', false, Json::error_handler_t::replace));
@@ -357,6 +379,12 @@ void add_export(CLI::App& parent, Action& action) {
   whole_number(app->add_option("--cell", options->cell, "side of the grid's squares in pixels; 0: the pictures' own")
                    ->capture_default_str(),
                0, 4096);
+  app->add_option("--concepts", options->concepts, "concepts in the grid, with commas between (default: all)")
+      ->delimiter(',')
+      ->type_name("NAMES");
+  whole_number(
+      app->add_option("--across", options->across, "so many concepts beside each other")->capture_default_str(), 1,
+      1000);
   app->add_option("--figure", options->figure, "identity against text as a plot, .svg or .pdf")->type_name("FILE");
   app->add_option("--evaluation", options->evaluation, "the evaluation that --figure shows (default: the only one)")
       ->type_name("NAME");
@@ -374,6 +402,7 @@ void add_export(CLI::App& parent, Action& action) {
       "  atelier export demo --artifacts --form lora --out loras\n"
       "  atelier export demo --artifacts --form pipeline --out pipelines\n"
       "  atelier export demo --grid grid.png --cell 128\n"
+      "  atelier export demo --grid grid.png --concepts cat,dog,teapot --across 3\n"
       "  atelier export demo --figure tradeoff.pdf\n"
       "  atelier export demo --bundle demo-bundle\n");
   app->callback([options, &action] { action = [options] { return export_study(*options); }; });

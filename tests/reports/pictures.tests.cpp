@@ -122,8 +122,25 @@ TEST_CASE("the grid's picture: photos, then a row a method, then anchors, holes 
   CHECK(pixel(image, 7, 7) == kGreen);
   CHECK(pixel(image, 1, 13) == kRed);
   CHECK(pixel(image, 7, 13) == kGreyPixel);  // not made yet
-  CHECK(draw_grids(grids, reader, 8).width == 18);
+  CHECK(draw_grids(grids, reader, {.side = 8}).width == 18);
   CHECK(encode_png(draw_grids(study.grids({.every_seed = false}), reader)) == encode_png(image));
+}
+
+TEST_CASE("concepts beside each other, each column and each row of them in line", "[reports][pictures]") {
+  const TwoRows study;
+  PictureReader reader(study.store());
+  auto grids = study.grids({.every_seed = false});
+  grids = {grids[0], grids[0], grids[0]};
+  grids[1].rows.clear();
+  const auto image = draw_grids(grids, reader, {.across = 2});
+  CHECK(image.width == 10 + 12 + 10);
+  CHECK(image.height == 16 + 12 + 16);
+  CHECK(pixel(image, 22 + 1, 1) == kGreen);       // the second one's photo
+  CHECK(pixel(image, 22 + 1, 7) == kWhitePixel);  // it has no rows
+  CHECK(pixel(image, 1, 7) == kRed);
+  CHECK(pixel(image, 1, 28 + 7) == kRed);  // the third one's row
+  CHECK(pixel(image, 22 + 1, 28 + 7) == kWhitePixel);
+  CHECK(draw_grids(grids, reader, {.across = 9}).width == 3 * 10 + 2 * 12);
 }
 
 TEST_CASE("pictures that failed, are damaged, or photos that changed are hatched", "[reports][pictures]") {
@@ -139,7 +156,7 @@ TEST_CASE("pictures that failed, are damaged, or photos that changed are hatched
   const auto grids = read_grids(index, study.store(), study.plan(), {});
   CHECK(grids[0].rows[0].cells[1].failed);
   PictureReader reader(study.store());
-  const auto image = draw_grids(grids, reader, 8);
+  const auto image = draw_grids(grids, reader, {.side = 8});
   for (const auto& [x, y] : {std::pair(0, 0), std::pair(0, 10), std::pair(10, 10)}) {
     CHECK(pixel(image, x, y) == kGreyPixel);
     CHECK(pixel(image, x + 4, y) == Colour{128, 128, 128});
@@ -156,5 +173,5 @@ TEST_CASE("a grid needs pictures, and a size that fits", "[reports][pictures]") 
   CHECK_THROWS_WITH(draw_grids(read_grids(index, study.store(), study.plan(), {}), reader),
                     Contains("plans no pictures"));
   const TwoRows rows;
-  CHECK_THROWS_WITH(draw_grids(rows.grids(), reader, 12000), Contains("--cell"));
+  CHECK_THROWS_WITH(draw_grids(rows.grids(), reader, {.side = 12000}), Contains("--cell"));
 }
