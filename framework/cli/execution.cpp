@@ -6,12 +6,14 @@
 
 #include "framework/cli/failure_summary.h"
 #include "framework/cli/live_observer.h"
+#include "framework/cli/release_observer.h"
 #include "framework/cli/run_observer.h"
 #include "framework/cli/store_option.h"
 #include "framework/cli/worker_launch.h"
 #include "framework/core/error.h"
 #include "framework/execute/execute.h"
 #include "framework/execute/failure.h"
+#include "framework/plan/estimate.h"
 #include "framework/store/queries.h"
 #include "framework/store/spool.h"
 
@@ -79,7 +81,9 @@ int execute_manifest(const Json& manifest, const Store& store, const ExecutionSe
   for (const auto& failure : failures) options.failed_before.insert(failure.job);
   RunObserver observer(settings.json, options.slots > 1);
   LiveObserver live(store, manifest, digest, observer);
-  const ExecuteResult result = execute(manifest, store, worker_path(), live, options);
+  ReleaseObserver keeping(store, manifest, digest, live);
+  keeping.release_scored();
+  const ExecuteResult result = execute(manifest, store, worker_path(), keeping, options);
   const std::string study = manifest.at("study").get<std::string>();
   if (settings.json) {
     fmt::print("{}\n", Json{{"event", "end"},
@@ -89,11 +93,16 @@ int execute_manifest(const Json& manifest, const Store& store, const ExecutionSe
                             {"failed", result.failures.size()},
                             {"failed_before", result.failed_before},
                             {"blocked", result.blocked},
+                            {"released_bytes", keeping.released()},
                             {"stopped", result.stopped.empty() ? Json() : Json(result.stopped)},
                             {"interrupted", result.interrupted}}
                            .dump(-1, ' ', false, Json::error_handler_t::replace));
   } else {
     print_end(study, result);
+    if (keeping.released() > 0) {
+      fmt::print("keep {}: {} of what was scored were removed\n", manifest.value("keep", ""),
+                 bytes_text(static_cast<double>(keeping.released())));
+    }
     for (const auto& failure : result.failures) failures.push_back(info_of(failure));
     print_failure_summary(stderr, failures);  // with `json` each was an event
     print_stop(result);

@@ -103,6 +103,8 @@ class Exporter {
       if (!artifact.own) continue;
       if (artifact.object.empty()) {
         ++missing_;
+      } else if (store_.released(artifact.key)) {
+        ++released_;
       } else if ((options_.images || options_.masks) && is_written(artifact, options_.masks)) {
         write_images(fs::path(options_.out) / folder / prompts.at(artifact.key), artifact);
       } else if (is_artifact(artifact) && options_.artifacts) {
@@ -113,6 +115,7 @@ class Exporter {
 
   [[nodiscard]] std::size_t written() const { return written_; }
   [[nodiscard]] std::size_t missing() const { return missing_; }
+  [[nodiscard]] std::size_t released() const { return released_; }
 
  private:
   void write(const fs::path& path, std::span<const std::byte> bytes) {
@@ -143,7 +146,7 @@ class Exporter {
 
   const Store& store_;
   const ExportOptions& options_;
-  std::size_t written_ = 0, missing_ = 0;
+  std::size_t written_ = 0, missing_ = 0, released_ = 0;
 };
 
 /// The artifact of every run, for the worker: it knows the form that the method's authors use. `missing`: runs that
@@ -157,7 +160,7 @@ Json author_items(const Store& store, Index& index, const std::string& manifest,
     const auto own = [](const ArtifactInfo& each) { return is_artifact(each) && each.own; };
     const auto last = std::ranges::find_if(artifacts.rbegin(), artifacts.rend(), own);  // holds the earlier stages'
     if (last == artifacts.rend()) continue;                                             // an anchor
-    if (last->object.empty()) {
+    if (last->object.empty() || store.released(last->key)) {
       ++missing;
       continue;
     }
@@ -309,13 +312,21 @@ int export_figure(const ExportOptions& options) {
   return 0;
 }
 
+/// What the bundle was made from stays. A store that cannot be written is no reason against a bundle.
+void pin(const Store& store, const std::string& manifest, bool pictures) try {
+  put_pin(store, pin_of_bundle(store, manifest, pictures));
+} catch (const Error& error) {
+  fmt::print(stderr, "atelier: {}\n", error.what());
+}
+
 /// What reprints the tables elsewhere, as a store of its own.
 int export_bundle(const ExportOptions& options) {
   check_output_folder("--bundle", options.bundle);
   const Store store = open_store(options.store);
   const auto index = open_index(store);
-  const auto written =
-      write_bundle(store, current_manifest(*index, options.study), options.bundle, options.with_pictures);
+  const auto manifest = current_manifest(*index, options.study);
+  const auto written = write_bundle(store, manifest, options.bundle, options.with_pictures);
+  pin(store, manifest, options.with_pictures);
   if (options.json) {
     fmt::print("{}\n", Json{{"bundle", options.bundle}, {"files", written.files}, {"bytes", written.bytes}}.dump(
                            -1, ' ', false, Json::error_handler_t::replace));
@@ -349,6 +360,10 @@ int export_study(const ExportOptions& options) {
   const auto folders = folders_of(runs);
   for (const RunInfo& run : runs) exporter.add(folders.at(run.run), artifacts_of(*index, manifest, run.run));
   if (!options.json) fmt::print("{} files written below {}\n", exporter.written(), options.out);
+  if (exporter.released() > 0) {
+    fmt::print(stderr, "atelier: {} results were removed after they were scored, as the study's `keep` says\n",
+               exporter.released());
+  }
   if (exporter.missing() == 0) return 0;
   fmt::print(stderr, "atelier: {} results are not made yet; `atelier status {}` says which\n", exporter.missing(),
              options.study);

@@ -24,8 +24,28 @@ std::string size_text(std::uintmax_t bytes) {
 
 void print_json(const Store& store, const GcReport& report, bool dry_run) {
   Json out{{"store", store.root().string()}, {"dry_run", dry_run}, {"bytes", report.bytes}, {"removed", Json::array()}};
-  for (const RemovedFile& file : report.removed) out["removed"].push_back({{"path", file.path}, {"bytes", file.bytes}});
+  for (const RemovedFile& file : report.removed)
+    out["removed"].push_back({{"path", file.path}, {"bytes", file.bytes}, {"kind", file.kind}});
+  for (const KeptObject& kept : report.kept) {
+    out["kept"].push_back({{"path", kept.path}, {"bytes", kept.bytes}, {"kind", kept.kind}, {"reason", kept.reason}});
+  }
   fmt::print("{}", pretty_json(out));
+}
+
+/// A line for each kind of what goes, and why the largest of what stays does.
+void print_kinds(const GcReport& report) {
+  std::map<std::string, std::pair<std::size_t, std::uintmax_t>> kinds;
+  for (const RemovedFile& file : report.removed) {
+    auto& [count, bytes] = kinds[file.kind];
+    ++count;
+    bytes += file.bytes;
+  }
+  for (const auto& [kind, sum] : kinds)
+    fmt::print("  {:<10} {:>6} file{}  {}\n", kind, sum.first, sum.first == 1 ? " " : "s", size_text(sum.second));
+  if (report.kept.empty()) return;
+  fmt::print("the largest that stay:\n");
+  for (const KeptObject& kept : report.kept)
+    fmt::print("  {:<10} {:>9}  {}: {}\n", kept.kind, size_text(kept.bytes), kept.path.substr(0, 22), kept.reason);
 }
 
 /// "removed 12 files (3.4 MB): 2 in keys, 10 in objects"
@@ -40,6 +60,7 @@ void print_text(const GcReport& report, bool dry_run) {
     parts += fmt::format("{} {} in {}", parts.empty() ? ":" : ",", count, folder);
   fmt::print("{} {} file{} ({}){}\n", dry_run ? "would remove" : "removed", report.removed.size(),
              report.removed.size() == 1 ? "" : "s", size_text(report.bytes), parts);
+  if (dry_run) print_kinds(report);
 }
 
 int collect(const GcOptions& options) {
@@ -55,7 +76,8 @@ void add_gc(CLI::App& parent, Action& action) {
   CLI::App* app = parent.add_subcommand("gc", "Remove what no study in the store needs");
   const auto options = std::make_shared<GcOptions>();
   app->footer(
-      "To give up a study's results, remove its file in the store's folder manifests first.\n"
+      "To give up a study's results, remove its file in the store's folder manifests first, and in pins where its\n"
+      "bundle was exported.\n"
       "Examples:\n  atelier gc --dry-run\n  atelier gc --store results");
   add_store(*app, options->store);
   app->add_flag("--dry-run", options->dry_run, "say what would be removed and remove nothing");

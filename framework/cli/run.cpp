@@ -17,6 +17,7 @@
 #include "framework/execute/execute.h"
 #include "framework/plan/estimate.h"
 #include "framework/plan/manifest.h"
+#include "framework/plan/remaining.h"
 #include "framework/store/manifest_parts.h"
 
 namespace atelier::cli {
@@ -89,8 +90,10 @@ void print_plan(const Json& manifest, const std::optional<Store>& store, bool wi
                run.at("checkpoint").is_null() ? "" : fmt::format("  step {}", run.at("checkpoint").dump()));
   }
   if (!with_jobs) return;
+  const auto work = store ? work_to_do(manifest, *store) : WorkToDo();
   for (const Json& job : manifest.at("jobs")) {
-    fmt::print("  job {:<4} {:<7} {}\n", job.at("id").dump(), store && is_done(job, *store) ? "cached" : "to do",
+    const bool cached = store && !work.contains(job.at("id").get<std::int64_t>());
+    fmt::print("  job {:<4} {:<7} {}\n", job.at("id").dump(), cached ? "cached" : "to do",
                job_title(whole_job(manifest, job)));
   }
 }
@@ -107,6 +110,7 @@ Json plan_json(const Json& manifest, const std::optional<Store>& store) {
            {"placement", manifest.at("placement")}, {"detectable", planned_resolution(manifest, store)},
            {"runs", manifest.at("runs")},           {"jobs", Json::array()}};
   out["estimate"] = estimate_json(manifest, store);
+  const auto work = store ? work_to_do(manifest, *store) : WorkToDo();
   for (const Json& job : manifest.at("jobs")) {
     Json keys = Json::array();
     for (const Json& output : job.at("outputs")) keys.push_back(output.at("key"));
@@ -114,7 +118,7 @@ Json plan_json(const Json& manifest, const std::optional<Store>& store) {
                            {"kind", job.at("kind")},
                            {"needs", job.at("needs")},
                            {"runs", job.at("runs")},
-                           {"cached", store && is_done(job, *store)},
+                           {"cached", store && !work.contains(job.at("id").get<std::int64_t>())},
                            {"keys", keys}});
   }
   return out;

@@ -22,7 +22,7 @@ struct ShowOptions {
 
 Json parsed(const std::string& text) { return text.empty() ? Json() : parse_json(text, "index"); }
 
-Json json_of(const ArtifactInfo& artifact) {
+Json json_of(const ArtifactInfo& artifact, const Store& store) {
   return {{"job", artifact.job},
           {"kind", artifact.kind},
           {"key", artifact.key},
@@ -31,6 +31,7 @@ Json json_of(const ArtifactInfo& artifact) {
           {"prompt", artifact.prompt},
           {"evaluations", artifact.evaluations},
           {"divergent", artifact.divergent},
+          {"released", store.released(artifact.key)},
           {"summary", parsed(artifact.summary)}};
 }
 
@@ -45,14 +46,15 @@ std::string facts_of(const ArtifactInfo& artifact) {
   return text;
 }
 
-void print_artifact(const ArtifactInfo& artifact) {
+void print_artifact(const ArtifactInfo& artifact, const Store& store) {
   std::string what = artifact.kind;
   if (artifact.step) what += fmt::format(" step {}", *artifact.step);
   if (!artifact.prompt.empty()) what += " \"" + artifact.prompt + "\"";
   if (!artifact.evaluations.empty()) what += " for " + join(artifact.evaluations);
-  fmt::print("  {}\n    key    {}\n    object {}{}\n", what, artifact.key,
+  fmt::print("  {}\n    key    {}\n    object {}{}{}\n", what, artifact.key,
              artifact.object.empty() ? "(not made yet)" : artifact.object,
-             artifact.divergent ? "  (other bytes came out under this key too)" : "");
+             artifact.divergent ? "  (other bytes came out under this key too)" : "",
+             store.released(artifact.key) ? "  (removed after it was scored: keep)" : "");
   if (const auto facts = facts_of(artifact); !facts.empty()) fmt::print("   {}\n", facts);
 }
 
@@ -105,7 +107,7 @@ int show(const ShowOptions& options) {
              {"checkpoint", run.info.checkpoint ? Json(*run.info.checkpoint) : Json()},
              {"options", chosen},
              {"artifacts", Json::array()}};
-    for (const auto& artifact : artifacts) out["artifacts"].push_back(json_of(artifact));
+    for (const auto& artifact : artifacts) out["artifacts"].push_back(json_of(artifact, store));
     fmt::print("{}", pretty_json(out));
     return 0;
   }
@@ -116,7 +118,7 @@ int show(const ShowOptions& options) {
   if (chosen.is_object()) {
     for (const auto& [name, value] : chosen.items()) fmt::print("  {} = {}\n", name, value.dump());
   }
-  for (const auto& artifact : artifacts) print_artifact(artifact);
+  for (const auto& artifact : artifacts) print_artifact(artifact, store);
   return 0;
 }
 

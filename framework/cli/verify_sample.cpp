@@ -14,7 +14,9 @@
 #include "framework/core/digest.h"
 #include "framework/core/error.h"
 #include "framework/execute/execute.h"
+#include "framework/store/manifest_parts.h"
 #include "framework/store/queries.h"
+#include "framework/store/references.h"
 
 namespace atelier::cli {
 namespace {
@@ -30,13 +32,24 @@ struct Candidate {
 
 std::string first_key(const Json& job) { return job.at("outputs").front().at("key").get<std::string>(); }
 
+/// Whether the job's results, and all that they are made from, are held: what `keep:` removed is not made for a check.
+bool is_held(const Json& manifest, const Json& job, const Store& store) {
+  std::set<std::string> keys;
+  for (const Json& output : job.at("outputs")) {
+    keys.insert(output.at("key").get<std::string>());
+    collect_digests(description_of(manifest, output), keys);
+  }
+  return std::ranges::none_of(keys, [&](const std::string& key) { return store.released(key); });
+}
+
 /// Jobs whose results are all there, each once; pictures of other programs are not ours to make.
 std::vector<Candidate> candidates_of(const Store& store, const std::vector<Json>& manifests, std::int64_t seed) {
   std::vector<Candidate> all;
   std::set<std::string> seen;
   for (std::size_t i = 0; i < manifests.size(); ++i) {
     for (const Json& job : manifests[i].at("jobs")) {
-      if (job.at("kind") == "given" || !is_done(job, store) || !seen.insert(first_key(job)).second) continue;
+      if (job.at("kind") == "given" || !is_done(job, store) || !is_held(manifests[i], job, store)) continue;
+      if (!seen.insert(first_key(job)).second) continue;
       all.push_back({sha256_hex(fmt::format("{} {}", seed, first_key(job))), i, job.at("id").get<std::int64_t>()});
     }
   }

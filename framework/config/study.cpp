@@ -38,7 +38,7 @@ class StudyReader {
     read_placement();
     read_preview();
     read_snapshot();
-    if (const auto* node = map_.get("keep")) read_keep(*node);
+    if (const auto* node = map_.get("keep")) word(*node, "keep", {"all", "small", "until_scored"}, study_.keep);
     if (const auto* node = map_.get("tables")) read_tables(*node, known_, study_, faults_);
     if (const auto* node = map_.get("select")) read_select(*node, known_, study_, faults_);
     if (const auto* node = map_.get("concepts")) check_class_labels(*node, study_, faults_);
@@ -129,14 +129,6 @@ class StudyReader {
       study_.fixed_loss = yaml_integer(*node, "fixed_loss", 0, 1000, faults_).value_or(0);
     }
     if (const auto* node = map_.get("size")) study_.size = read_size(*node, "size", faults_);
-  }
-
-  /// The words of a later version are known, so that nobody believes that something is removed.
-  void read_keep(const YamlNode& node) {
-    word(node, "keep", {"all", "small", "until_scored"}, study_.keep);
-    if (study_.keep == "all") return;
-    faults_.add(node.at, fmt::format("keep: \"{}\", which this version does not offer", study_.keep), "all",
-                "`atelier gc` removes what no study needs");
   }
 
   void read_placement() {

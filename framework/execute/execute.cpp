@@ -13,6 +13,7 @@
 #include "framework/execute/interrupt.h"
 #include "framework/execute/job_queue.h"
 #include "framework/execute/worker_process.h"
+#include "framework/plan/remaining.h"
 #include "framework/store/manifest_parts.h"
 #include "framework/store/spool.h"
 
@@ -21,17 +22,13 @@ namespace {
 
 constexpr int kTick = 500;  // ms between looks at the interrupt flag
 
-std::vector<QueuedJob> queue_of(const Json& manifest, const Store& store, std::size_t& skipped) {
+std::vector<QueuedJob> queue_of(const Json& manifest, const WorkToDo& work) {
   std::vector<QueuedJob> queue;
-  for (const Json& job : manifest.at("jobs")) {
-    if (is_done(job, store)) {
-      ++skipped;
-      continue;
-    }
-    QueuedJob entry{.id = job.at("id").get<std::int64_t>(), .base = job.value("base", ""), .needs = {}};
+  for (const auto& [id, unused] : work) {
+    const Json& job = manifest.at("jobs").at(static_cast<std::size_t>(id));
+    QueuedJob entry{.id = id, .base = job.value("base", ""), .needs = {}};
     for (const Json& need : job.at("needs")) {
-      const auto& needed = manifest.at("jobs").at(need.get<std::size_t>());
-      if (!is_done(needed, store)) entry.needs.push_back(need.get<std::int64_t>());
+      if (work.contains(need.get<std::int64_t>())) entry.needs.push_back(need.get<std::int64_t>());
     }
     queue.push_back(std::move(entry));
   }
@@ -72,8 +69,10 @@ class Execution {
         options_(options),
         observer_(observer),
         spool_(store),
-        queue_(options.again ? queue_again(manifest, *options.again) : queue_of(manifest, store, result_.skipped)),
+        work_(options.again ? WorkToDo() : work_to_do(manifest, store)),
+        queue_(options.again ? queue_again(manifest, *options.again) : queue_of(manifest, work_)),
         slots_(std::max<std::size_t>(options.slots, 1)) {
+    if (!options.again) result_.skipped = manifest.at("jobs").size() - work_.size();
     skip_failed_before();
     total_ = queue_.waiting();
   }
@@ -90,6 +89,10 @@ class Execution {
     return manifest_.at("jobs").at(static_cast<std::size_t>(id));
   }
   [[nodiscard]] bool elsewhere(std::int64_t id) const;
+  /// Whether something of the job is still to be made.
+  [[nodiscard]] bool open(std::int64_t id) const;
+  /// The job as its worker is told, without what was released and nobody needs.
+  [[nodiscard]] Json whole_work(std::int64_t id) const;
   void start(Slot& slot, std::int64_t id);
   void wait_for_events();
   /// Handles what the slot's worker has said.
@@ -110,6 +113,7 @@ class Execution {
   InterruptGuard guard_;
   Spool spool_;
   ExecuteResult result_;
+  WorkToDo work_;  // empty with `again`
   JobQueue queue_;
   std::size_t total_ = 0, number_ = 0, attempts_ = 0;
   std::map<std::int64_t, int> tries_;                                // that failed, by job
@@ -153,7 +157,7 @@ bool Execution::fill_slots() {
 /// Passes over what other processes at this store have published since the plan was looked at.
 void Execution::fill(Slot& slot) {
   while (const auto id = queue_.take(slot.base, [this](std::int64_t job) { return elsewhere(job); })) {
-    if (options_.again || !is_done(job_of(*id), store_)) return start(slot, *id);
+    if (options_.again || open(*id)) return start(slot, *id);
     ++result_.skipped;
     --total_;
     queue_.done(*id);
@@ -168,8 +172,31 @@ bool Execution::elsewhere(std::int64_t id) const {
   });
 }
 
+bool Execution::open(std::int64_t id) const {
+  const Json& outputs = job_of(id).at("outputs");
+  return std::ranges::any_of(work_.at(id), [&](std::size_t k) {
+    const auto& key = outputs[k].at("key").get_ref<const std::string&>();
+    return !store_.has(key) || store_.released(key);
+  });
+}
+
+Json Execution::whole_work(std::int64_t id) const {
+  Json job = whole_job(manifest_, job_of(id));
+  if (options_.again) return job;
+  const auto& work = work_.at(id);
+  Json outputs = Json::array();
+  for (std::size_t k = 0; k < job.at("outputs").size(); ++k) {
+    Json& output = job["outputs"][k];
+    const bool wanted = std::ranges::count(work, k) > 0;
+    if (wanted || !store_.released(output.at("key").get_ref<const std::string&>()))
+      outputs.push_back(std::move(output));
+  }
+  job["outputs"] = std::move(outputs);
+  return job;
+}
+
 void Execution::start(Slot& slot, std::int64_t id) {
-  slot.job = whole_job(manifest_, job_of(id));
+  slot.job = whole_work(id);
   const Json& job = *slot.job;
   slot.base = job.value("base", "");
   slot.attempt = fmt::format("{}-{}", spool_.name(), ++attempts_);

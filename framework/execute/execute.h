@@ -64,7 +64,8 @@ class ExecuteObserver {
 [[nodiscard]] ExecuteResult execute(const Json& manifest, const Store& store, const std::filesystem::path& worker,
                                     ExecuteObserver& observer, const ExecuteOptions& options = {});
 
-/// Whether everything that a job makes is in the store.
+/// Whether everything that a job makes was published. (Whether a later job needs an object that was released,
+/// work_to_do() says.)
 [[nodiscard]] bool is_done(const Json& job, const Store& store);
 
 }  // namespace atelier

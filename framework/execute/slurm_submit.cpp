@@ -13,6 +13,7 @@
 #include "framework/execute/program.h"
 #include "framework/execute/slurm_queue.h"
 #include "framework/execute/slurm_slices.h"
+#include "framework/plan/remaining.h"
 #include "framework/store/manifest_parts.h"
 #include "framework/store/names.h"
 #include "framework/store/publishing.h"
@@ -99,21 +100,17 @@ struct Missing {
   std::set<std::int64_t> undone;  ///< what is not in the store
 };
 
-bool in_queue(const Json& job, const Store& store, const std::set<std::string>& keys) {
-  return std::ranges::all_of(job.at("outputs"), [&](const Json& output) {
-    const auto& key = output.at("key").get_ref<const std::string&>();
-    return keys.contains(key) || store.has(key);
-  });
+bool in_queue(const Json& job, const std::vector<std::size_t>& work, const std::set<std::string>& keys) {
+  return std::ranges::all_of(
+      work, [&](std::size_t k) { return keys.contains(job.at("outputs")[k].at("key").get_ref<const std::string&>()); });
 }
 
 Missing find_missing(const Json& manifest, const Store& store) {
   const auto keys = keys_in_queue(store, slurm_queue());
   Missing missing;
-  for (const Json& job : manifest.at("jobs")) {
-    const auto id = job.at("id").get<std::int64_t>();
-    if (is_done(job, store)) continue;
+  for (const auto& [id, work] : work_to_do(manifest, store)) {
     missing.undone.insert(id);
-    if (!in_queue(job, store, keys)) missing.open.insert(id);
+    if (!in_queue(manifest.at("jobs").at(static_cast<std::size_t>(id)), work, keys)) missing.open.insert(id);
   }
   return missing;
 }

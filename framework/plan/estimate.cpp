@@ -6,6 +6,7 @@
 #include <map>
 
 #include "framework/core/error.h"
+#include "framework/plan/remaining.h"
 #include "framework/store/manifest_parts.h"
 #include "framework/store/store.h"
 
@@ -71,31 +72,73 @@ std::map<std::string, Measured> measure(Index& index) {
   return groups;
 }
 
+/// What a study takes at most at a time, under its policy: what stays, what several runs need, and of what one run
+/// needs until it is scored that of the largest run for each worker and one more, since cells are finished before
+/// others begin.
+class DiskUse {
+ public:
+  explicit DiskUse(const Json& manifest)
+      : policy_(manifest), transient_(policy_.releases() ? policy_.transient() : std::set<std::string>()) {
+    const Json& placement = member_or_null(manifest, "placement");
+    if (placement.is_object()) slots_ = std::max(placement.value("slots", 1.0), 1.0);
+  }
+
+  void add(const Json& job, const Json& output, double bytes) {
+    const bool goes = transient_.contains(output.at("key").get_ref<const std::string&>()) &&
+                      policy_.lets_go(job.at("kind").get<std::string>(), static_cast<std::uintmax_t>(bytes));
+    const Json& runs = member_or_null(job, "runs");
+    if (goes && runs.size() == 1) {
+      of_runs_[runs.front().get<std::string>()] += bytes;
+    } else {
+      stays_ += bytes;
+    }
+  }
+
+  [[nodiscard]] double most() const {
+    double largest = 0.0, all = 0.0;
+    for (const auto& [unused, bytes] : of_runs_) {
+      largest = std::max(largest, bytes);
+      all += bytes;
+    }
+    return stays_ + std::min(all, (slots_ + 1.0) * largest);
+  }
+
+ private:
+  KeepPolicy policy_;
+  std::set<std::string> transient_;
+  double slots_ = 1.0, stays_ = 0.0;
+  std::map<std::string, double> of_runs_;
+};
+
 }  // namespace
 
 Estimate estimate(const Json& manifest, const Store& store, Index& index) {
   Estimate sum;
-  std::map<std::string, Measured> groups;
+  const auto work = work_to_do(manifest, store);
+  if (work.empty()) return sum;
+  const auto groups = measure(index);  // which reads all that was ever made
+  DiskUse disk(manifest);
   for (const Json& job : manifest.at("jobs")) {
-    double units = 0.0, outputs = 0.0;
+    const auto found = work.find(job.at("id").get<std::int64_t>());
+    if (found == work.end()) continue;
+    double units = 0.0;
     Json description;
-    for (const Json& output : job.at("outputs")) {
-      if (store.has(output.at("key").get_ref<const std::string&>())) continue;
-      description = description_of(manifest, output);
+    for (const std::size_t k : found->second) {
+      description = description_of(manifest, job.at("outputs")[k]);
       add_units(units, description);
-      ++outputs;
     }
-    if (description.is_null()) continue;
-    if (++sum.jobs == 1) groups = measure(index);  // which reads all that was ever made
-    const auto found = groups.find(group_of(description));
-    if (found == groups.end() || found->second.timed_units == 0.0) {
+    ++sum.jobs;
+    const auto like = groups.find(group_of(description));
+    if (like == groups.end() || like->second.timed_units == 0.0) {
       ++sum.unmeasured;
       continue;
     }
-    const Measured& group = found->second;
+    const Measured& group = like->second;
     sum.seconds += units * group.seconds / group.timed_units;
-    if (group.sized_outputs > 0.0) sum.bytes += static_cast<std::int64_t>(outputs * group.bytes / group.sized_outputs);
+    if (group.sized_outputs == 0.0) continue;
+    for (const std::size_t k : found->second) disk.add(job, job.at("outputs")[k], group.bytes / group.sized_outputs);
   }
+  sum.bytes = static_cast<std::int64_t>(disk.most());
   return sum;
 }
 

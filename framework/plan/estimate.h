@@ -12,7 +12,7 @@ namespace atelier {
 /// What the jobs that are still to be done will take, by what jobs like them took in this store.
 struct Estimate {
   double seconds = 0.0;        ///< of work, all workers together
-  std::int64_t bytes = 0;      ///< on the store's disk
+  std::int64_t bytes = 0;      ///< on the store's disk: the most at a time that `keep:` leaves there
   std::size_t jobs = 0;        ///< to be done
   std::size_t unmeasured = 0;  ///< of these: nothing like them was done here, and they are not counted
 };

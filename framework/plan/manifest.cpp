@@ -5,6 +5,7 @@
 
 #include "framework/plan/concept.h"
 #include "framework/plan/manifest_builder.h"
+#include "framework/plan/remaining.h"
 #include "framework/plan/sampler_settings.h"
 #include "framework/store/evaluations.h"
 #include "framework/store/store.h"
@@ -12,27 +13,32 @@
 namespace atelier {
 namespace {
 
-bool there(const Json& output, const Store* store) {
-  return store != nullptr && store->has(output.at("key").get_ref<const std::string&>());
-}
-
 /// Optimizer steps that a train job still has to make: up to its last checkpoint that is not there.
-std::int64_t steps_to_do(const Json& job, const Store* store) {
+std::int64_t steps_to_do(const Json& job, const std::vector<std::size_t>& work) {
   std::int64_t steps = 0;
-  for (const Json& output : job.at("outputs")) {
-    if (!there(output, store)) steps = std::max(steps, output.at("step").get<std::int64_t>());
-  }
+  for (const std::size_t k : work) steps = std::max(steps, job.at("outputs")[k].at("step").get<std::int64_t>());
   return steps;
 }
 
-std::int64_t images_to_make(const Json& job, const Store* store) {
+std::int64_t images_to_make(const Json& job, const std::vector<std::size_t>& work) {
   std::int64_t images = 0;
-  for (const Json& output : job.at("outputs")) {
-    if (there(output, store)) continue;
+  for (const std::size_t k : work) {
+    const Json& output = job.at("outputs")[k];
     images += output.contains("count") ? output.at("count").get<std::int64_t>()
                                        : static_cast<std::int64_t>(output.at("seeds").size());
   }
   return images;
+}
+
+/// All outputs where there is no store yet.
+WorkToDo work_of(const Json& manifest, const Store* store) {
+  if (store != nullptr) return work_to_do(manifest, *store);
+  WorkToDo work;
+  for (const Json& job : manifest.at("jobs")) {
+    auto& outputs = work[job.at("id").get<std::int64_t>()];
+    for (std::size_t k = 0; k < job.at("outputs").size(); ++k) outputs.push_back(k);
+  }
+  return work;
 }
 
 /// What a protocol says about its scores, as a manifest has it.
@@ -87,17 +93,20 @@ Json plan_counts(const Json& manifest, const Store* store) {
               {"merge", {{"jobs", 0}}},
               {"mask", {{"jobs", 0}, {"images", 0}}},
               {"score", {{"jobs", 0}}}};
+  const auto all = work_of(manifest, store);
   for (const Json& job : manifest.at("jobs")) {
-    if (std::ranges::all_of(job.at("outputs"), [&](const Json& output) { return there(output, store); })) {
+    const auto found = all.find(job.at("id").get<std::int64_t>());
+    if (found == all.end()) {
       counts["jobs"]["cached"] = counts["jobs"]["cached"].get<std::int64_t>() + 1;
       continue;
     }
+    const auto& work = found->second;
     const std::string kind = job.at("kind").get<std::string>();
     auto& entry = counts[kind];
     entry["jobs"] = entry["jobs"].get<std::int64_t>() + 1;
-    if (kind == "train") entry["steps"] = entry["steps"].get<std::int64_t>() + steps_to_do(job, store);
+    if (kind == "train") entry["steps"] = entry["steps"].get<std::int64_t>() + steps_to_do(job, work);
     if (kind == "sample" || kind == "generate" || kind == "given" || kind == "mask")
-      entry["images"] = entry["images"].get<std::int64_t>() + images_to_make(job, store);
+      entry["images"] = entry["images"].get<std::int64_t>() + images_to_make(job, work);
   }
   return counts;
 }

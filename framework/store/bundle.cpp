@@ -55,6 +55,12 @@ std::set<std::string> keys_in(const Json& manifest) {
   return keys;
 }
 
+/// Whether the object that the record leads to is part of a bundle.
+bool is_bundled(const KeyRecord& record, bool pictures) {
+  const auto kind = string_member(record.description, "kind");
+  return kind == "score" || (pictures && (kind == "sample" || kind == "given" || kind == "mask"));
+}
+
 class BundleWriter {
  public:
   BundleWriter(const Store& store, std::string manifest, fs::path folder, bool pictures)
@@ -110,10 +116,19 @@ class BundleWriter {
     const auto record = store_.find(key);
     if (!record) return;  // not made yet: the table says so
     copy("keys/" + key + ".json");
-    const auto kind = string_member(record->description, "kind");
-    if (kind == "score" || (pictures_ && (kind == "sample" || kind == "given" || kind == "mask")))
+    if (is_bundled(*record, pictures_)) {
+      check_held(*record);
       copy_object(record->object);
+    }
     if (const auto losses = string_member(record->summary, "losses"); !losses.empty()) copy_object(losses);
+  }
+
+  void check_held(const KeyRecord& record) const {
+    if (!store_.released(record.key)) return;
+    throw Error({.where = fmt::format("key {}", record.key),
+                 .found = "pictures that were removed after they were scored (`keep:` of the study)",
+                 .expected = "pictures for the bundle",
+                 .advice = "leave out --with-pictures"});
   }
 
   /// Of each spool the lines that are about the keys and the manifest, as they are.
@@ -182,6 +197,18 @@ BundleContent write_bundle(const Store& store, const std::string& manifest, cons
   const auto content = BundleWriter(store, manifest, folder, pictures).write();
   guard.finish();
   return content;
+}
+
+Pin pin_of_bundle(const Store& store, const std::string& manifest, bool pictures) {
+  const Json plan = store.manifest(manifest);
+  Pin pin{.study = string_member(plan, "study"), .manifest = manifest, .keys = {}, .held = {}};
+  for (const auto& key : keys_in(plan)) {
+    const auto record = store.find(key);
+    if (!record) continue;
+    pin.keys.insert(key);
+    if (is_bundled(*record, pictures)) pin.held.insert(key);
+  }
+  return pin;
 }
 
 bool is_bundle(const fs::path& folder) { return fs::is_regular_file(folder / kList); }

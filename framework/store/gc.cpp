@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "framework/core/error.h"
 #include "framework/store/names.h"
+#include "framework/store/pins.h"
 #include "framework/store/publishing.h"
 #include "framework/store/references.h"
 
@@ -40,6 +43,11 @@ std::uintmax_t size_of(const fs::path& path) {
   return sum;
 }
 
+std::string kind_of(const KeyRecord& record) {
+  const Json& kind = member_or_null(record.description, "kind");
+  return kind.is_string() ? kind.get<std::string>() : "object";
+}
+
 class Collection {
  public:
   Collection(const Store& store, bool dry_run) : store_(store), dry_run_(dry_run) {}
@@ -47,57 +55,85 @@ class Collection {
   GcReport report();
 
  private:
+  /// What a key is needed for, and what it leads to.
+  struct Held {
+    std::string kind, reason;
+  };
+
   void find_needed();
+  void need(const std::set<std::string>& digests, const std::string& reason);
+  /// The descriptions of needed keys name the keys they were made from. Throws Error for a record that is damaged.
   void need_inputs();
-  void remove(const fs::path& path);
+  void hold(const KeyRecord& record);
+  void remove(const fs::path& path, const std::string& kind);
   void remove_keys();
   void remove_objects();
   void remove_snapshots();
   void remove_previews();
+  void remove_marks();
   void remove_temporaries();
+  void tell_kept();
 
   const Store& store_;
   const bool dry_run_;
-  std::set<std::string> needed_;   // digests: keys among them
-  std::set<std::string> objects_;  // what needed keys lead to
+  std::map<std::string, std::string> needed_;  // digests, keys among them -> why
+  std::map<std::string, Held> objects_;        // what needed keys lead to
+  std::map<std::string, std::string> gone_;    // objects of keys that are not needed -> kind
+  std::vector<KeptObject> kept_;
   GcReport report_;
 };
 
+void Collection::need(const std::set<std::string>& digests, const std::string& reason) {
+  for (const auto& digest : digests) needed_.emplace(digest, reason);
+}
+
 void Collection::find_needed() {
+  for (const auto& pin : read_pins(store_)) need(pin.keys, "pinned by a bundle of " + pin.study);
   for (const auto& file : entries_of(store_.root() / "manifests")) {
     const auto digest = file.stem().string();
-    if (file.extension() == ".json" && is_digest(digest)) collect_digests(store_.manifest(digest), needed_);
+    if (file.extension() != ".json" || !is_digest(digest)) continue;
+    const Json manifest = store_.manifest(digest);
+    const Json& study = member_or_null(manifest, "study");
+    std::set<std::string> digests;
+    collect_digests(manifest, digests);
+    need(digests, "study " + (study.is_string() ? study.get<std::string>() : digest.substr(0, 12)));
   }
   need_inputs();
 }
 
-/// The descriptions of needed keys name the keys they were made from. Throws Error for a record that is damaged.
 void Collection::need_inputs() {
   std::set<std::string> seen;
-  std::vector<std::string> open(needed_.begin(), needed_.end());
+  std::vector<std::string> open;
+  for (const auto& [key, unused] : needed_) open.push_back(key);
   while (!open.empty()) {
     const auto key = open.back();
     open.pop_back();
     if (!seen.insert(key).second) continue;
     const auto record = store_.find(key);
     if (!record) continue;
-    objects_.merge(objects_of(*record));
-    collect_digests(record->summary, objects_);
+    hold(*record);
     std::set<std::string> inputs;
     collect_digests(record->description, inputs);
     open.insert(open.end(), inputs.begin(), inputs.end());
-    needed_.merge(inputs);
+    need(inputs, needed_.at(key));
   }
 }
 
-void Collection::remove(const fs::path& path) {
+void Collection::hold(const KeyRecord& record) {
+  auto objects = objects_of(record);
+  collect_digests(record.summary, objects);
+  if (store_.released(record.key)) objects.erase(record.object);
+  for (const auto& object : objects) objects_.emplace(object, Held{kind_of(record), needed_.at(record.key)});
+}
+
+void Collection::remove(const fs::path& path, const std::string& kind) {
   const auto bytes = size_of(path);
   if (!dry_run_) {
     std::error_code fault;
     fs::remove_all(path, fault);
     if (fault) fail_in_store(path, "remove", fault.value());
   }
-  report_.removed.push_back({path.lexically_relative(store_.root()).string(), bytes});
+  report_.removed.push_back({path.lexically_relative(store_.root()).string(), bytes, kind});
   report_.bytes += bytes;
 }
 
@@ -105,7 +141,19 @@ void Collection::remove_keys() {
   for (const auto& path : entries_of(store_.root() / "keys")) {
     const auto key = path.stem().string();
     const bool ours = path.extension() == ".json" || path.extension() == ".lock";
-    if (ours && is_digest(key) && !needed_.contains(key)) remove(path);
+    if (!ours || !is_digest(key) || needed_.contains(key)) continue;
+    std::string kind = "lock";
+    if (path.extension() == ".json") {
+      kind = "object";
+      try {
+        if (const auto record = store_.find(key)) {
+          kind = kind_of(*record);
+          for (const auto& object : objects_of(*record)) gone_.emplace(object, kind);
+        }
+      } catch (const Error&) {  // damaged and not needed: it goes, whatever it was
+      }
+    }
+    remove(path, kind);
   }
   if (!dry_run_) sync_folder(store_.root() / "keys");  // a key must not outlive its object
 }
@@ -115,16 +163,31 @@ void Collection::remove_objects() {
     if (!fs::is_directory(folder)) continue;
     for (const auto& path : entries_of(folder)) {
       const auto digest = folder.filename().string() + path.filename().string();
-      if (is_digest(digest) && !objects_.contains(digest)) remove(path);
+      if (!is_digest(digest)) continue;
+      if (const auto held = objects_.find(digest); held != objects_.end()) {
+        kept_.push_back(
+            {path.lexically_relative(store_.root()).string(), held->second.kind, size_of(path), held->second.reason});
+        continue;
+      }
+      const auto kind = gone_.find(digest);
+      remove(path, kind == gone_.end() ? "object" : kind->second);
     }
   }
+}
+
+void Collection::tell_kept() {
+  constexpr std::size_t kShown = 10;
+  std::ranges::stable_sort(kept_, std::greater(), &KeptObject::bytes);
+  if (kept_.size() > kShown) kept_.resize(kShown);
+  report_.kept = std::move(kept_);
 }
 
 /// Who writes one holds the lock of its key, so that what is left beside them was left by the dead.
 void Collection::remove_snapshots() {
   for (const auto& path : entries_of(store_.root() / "snapshots")) {
     const auto key = path.filename().string();
-    if (!is_digest(key) || !needed_.contains(key) || store_.find(key)) remove(path);
+    const bool goes_on = is_digest(key) && needed_.contains(key) && (!store_.has(key) || store_.released(key));
+    if (!goes_on) remove(path, "snapshot");
   }
 }
 
@@ -133,7 +196,16 @@ void Collection::remove_previews() {
   const auto folder = store_.root() / "previews";
   if (!fs::is_directory(folder)) return;
   for (const auto& path : entries_of(folder)) {
-    if (!needed_.contains(path.filename().string())) remove(path);
+    if (!needed_.contains(path.filename().string())) remove(path, "preview");
+  }
+}
+
+/// That an object was released, of keys that are no more.
+void Collection::remove_marks() {
+  const auto folder = store_.root() / "released";
+  if (!fs::is_directory(folder)) return;
+  for (const auto& path : entries_of(folder)) {
+    if (!needed_.contains(path.filename().string())) remove(path, "mark");
   }
 }
 
@@ -143,7 +215,7 @@ void Collection::remove_temporaries() {
     std::error_code gone;
     const auto written = fs::last_write_time(path, gone);
     if (gone || owner == Owner::alive) continue;
-    if (owner == Owner::dead || fs::file_time_type::clock::now() - written > kForeignAge) remove(path);
+    if (owner == Owner::dead || fs::file_time_type::clock::now() - written > kForeignAge) remove(path, "temporary");
   }
 }
 
@@ -153,7 +225,9 @@ GcReport Collection::report() {
   remove_objects();
   remove_snapshots();
   remove_previews();
+  remove_marks();
   remove_temporaries();
+  tell_kept();
   return std::move(report_);
 }
 

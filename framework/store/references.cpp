@@ -27,6 +27,9 @@ std::set<std::string> objects_of(const KeyRecord& record) {
   if (losses != record.summary.end() && losses->is_string() && is_digest(losses->get_ref<const std::string&>())) {
     objects.insert(losses->get<std::string>());
   }
+  for (const Json& removed : member_or_null(record.summary, "removed")) {
+    if (removed.is_string()) objects.erase(removed.get<std::string>());
+  }
   return objects;
 }
 

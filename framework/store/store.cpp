@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "framework/core/atomic_file.h"
 #include "framework/core/digest.h"
@@ -109,16 +110,46 @@ bool Store::has(std::string_view key) const {
   return ::access(fmt::format("{}/keys/{}.json", root_.native(), checked_digest(key, "key")).c_str(), F_OK) == 0;
 }
 
+fs::path Store::released_path(std::string_view key) const { return root_ / "released" / checked_digest(key, "key"); }
+
+bool Store::released(std::string_view key) const {
+  return ::access(fmt::format("{}/released/{}", root_.native(), checked_digest(key, "key")).c_str(), F_OK) == 0;
+}
+
+FileDescriptor Store::lock_publishing(LockMode mode) const {
+  return lock_file(root_ / "keys" / ".publishing.lock", true, mode);
+}
+
 bool Store::publish(const KeyRecord& record) const {
+  const auto lock = lock_publishing(LockMode::shared);
   check_record(record, *this);
   const auto path = key_path(record.key);
   const Temporary temporary(temporary_path());
   write_new_file(temporary.path(), pretty_json(to_json(record)));
   const bool first = link_new(temporary.path(), path);
   sync_folder(path.parent_path());
-  if (first || find(record.key)->object == record.object) return true;
-  add_divergent(record);
-  return false;
+  return first || publish_again(record);
+}
+
+bool Store::publish_again(const KeyRecord& record) const {
+  auto published = find(record.key).value();
+  const bool same = published.object == record.object;
+  if (!released(record.key)) {
+    if (!same) add_divergent(record);
+    return same;
+  }
+  if (!same) {  // the earlier bytes are gone, and what was made from them is not
+    published.summary = record.summary;
+    published.summary["removed"].push_back(published.object);
+    published.divergent.push_back(std::exchange(published.object, record.object));
+    std::ranges::sort(published.divergent);
+    const Temporary temporary(temporary_path());
+    write_new_file(temporary.path(), pretty_json(to_json(published)));
+    replace(temporary.path(), key_path(record.key));
+    sync_folder(root_ / "keys");
+  }
+  ::unlink(released_path(record.key).c_str());
+  return same;
 }
 
 void Store::add_divergent(const KeyRecord& record) const {
@@ -160,6 +191,7 @@ fs::path Store::spool_folder() const { return root_ / "spool"; }
 std::string Store::put_manifest(const Json& manifest) const {
   const auto text = manifest.dump(-1, ' ', false, Json::error_handler_t::replace);
   auto digest = sha256_hex(text);
+  const auto lock = lock_publishing(LockMode::shared);  // from now on nobody releases what this study needs
   const auto path = root_ / "manifests" / (digest + ".json");
   std::error_code missing;
   if (fs::file_size(path, missing) == text.size() && !missing && sha256_file(path) == digest) return digest;

@@ -8,6 +8,7 @@
 
 #include "framework/core/file_descriptor.h"
 #include "framework/core/json.h"
+#include "framework/store/publishing.h"
 
 namespace atelier {
 
@@ -58,8 +59,16 @@ class Store {
   /// Whether find() would give something, without reading it.
   [[nodiscard]] bool has(std::string_view key) const;
   /// First wins. Throws Error when the key is not that of the description or the object is not here. When the key leads
-  /// to other bytes already, both are kept and `record.divergent` of the file grows. Returns false in that case.
+  /// to other bytes already, both are kept and `record.divergent` of the file grows. Returns false in that case. A key
+  /// that was released is held again; where it then has other bytes, they are what it leads to, and the summary's
+  /// `removed` names those that are gone.
   bool publish(const KeyRecord& record) const;
+  /// Whether the key is published and its object was removed on purpose (release.h).
+  [[nodiscard]] bool released(std::string_view key) const;
+  [[nodiscard]] std::filesystem::path released_path(std::string_view key) const;
+  /// Shared: no object is released, so that what is published leads to something. Exclusive: nothing is published and
+  /// no study begins. Waits.
+  [[nodiscard]] FileDescriptor lock_publishing(LockMode mode) const;
   /// Waits; `nullopt` with `wait == false` when another process holds it, or removes things from the store.
   [[nodiscard]] std::optional<KeyLock> lock(std::string_view key, bool wait) const;
   /// For who counts on what is there: as long as it is held, nothing is removed. Many may hold it. Waits while somebody
@@ -84,6 +93,8 @@ class Store {
   [[nodiscard]] std::filesystem::path use_lock_path() const;
   void place(const std::filesystem::path& sealed, const std::string& digest) const;
   void add_divergent(const KeyRecord& record) const;
+  /// Of a key whose record is there.
+  bool publish_again(const KeyRecord& record) const;
 
   std::filesystem::path root_;
   std::string id_;

@@ -91,7 +91,7 @@ void JobRun::claim() {
     locks_.push_back(*std::move(lock));
   }
   for (const JobOutput& output : outputs_) {
-    if (again() || !store_.find(output.key)) missing_.push_back(output);
+    if (again() || !store_.find(output.key) || store_.released(output.key)) missing_.push_back(output);
   }
 }
 

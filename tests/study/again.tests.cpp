@@ -1,6 +1,7 @@
 // What is done once more: a sample of finished jobs, and what failed.
 #include <catch2/catch.hpp>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "framework/core/atomic_file.h"
@@ -57,6 +58,36 @@ TEST_CASE("Jobs that are done once more give the same bytes; where they do not, 
   CHECK(record->divergent == std::vector<std::string>{published.at(key)});
   CHECK_THAT(place.ask("table").out, Contains("‡"));
   CHECK(ask(place, {"verify", "--sample", "0"}).status == 2);
+}
+
+TEST_CASE("What `keep: until_scored` removed is made again, to the bit, when another protocol needs it", "[study]") {
+  const StudyPlace place(one_method("man"), "keep: until_scored\n");
+  const auto first = place.run();
+  REQUIRE(first.status == 0);
+  CHECK_THAT(first.out, Contains("keep until_scored: ") && Contains("were removed"));
+  const auto published = place.published();
+  const auto store = atelier::Store::open(place.store());
+  std::map<std::string, bool> held;  // by kind
+  for (const auto& [key, object] : published)
+    held[store.find(key)->description.at("kind").get<std::string>()] |= store.has_object(object);
+  CHECK(held == std::map<std::string, bool>{{"sample", false}, {"score", true}, {"train", false}});
+  CHECK(ask(place, {"verify"}).status == 0);
+  CHECK_THAT(place.run().out, Contains("nothing to do"));
+
+  // The same pictures under other settings, which stay this time.
+  const std::vector<std::string> more{
+      "--set",
+      "evaluate=[{protocol: ti_code, images: 2}, {name: again, protocol: ti_code, images: 2, text_rule: verbatim}]",
+      "--set", "keep=all"};
+  REQUIRE(place.run(more).status == 0);
+  const auto later = place.published();
+  for (const auto& [key, object] : published) {
+    CHECK(later.at(key) == object);
+    CHECK(store.find(key)->divergent.empty());
+    CHECK(store.has_object(object));
+    CHECK_FALSE(store.released(key));
+  }
+  CHECK(ask(place, {"verify"}).status == 0);
 }
 
 TEST_CASE("What the configuration failed at is told by each call, and tried again where that is asked for", "[study]") {

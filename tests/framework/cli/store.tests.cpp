@@ -49,7 +49,7 @@ TEST_CASE("gc says what it would remove, and removes it", "[cli][store]") {
   const SmallStore small;
   const Outcome dry = small.call({"gc", "--dry-run"});
   CHECK(dry.code == 0);
-  CHECK(dry.out == small.place + "  9 B\nwould remove 1 file (9 B): 1 in objects\n");
+  CHECK(dry.out == small.place + "  9 B\nwould remove 1 file (9 B): 1 in objects\n  object          1 file   9 B\n");
   CHECK(small.store.has_object(small.object));
   const Json removed = parse_json(small.call({"gc", "--json"}).out, "gc");
   CHECK(removed.at("bytes") == 9);
