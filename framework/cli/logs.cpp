@@ -60,6 +60,10 @@ int print_logs(const LogsOptions& options) {
     index->refresh();
     printer.print(*index, run);
   }
+  if (options.follow) {  // what was written between the last look and the end
+    index->refresh();
+    printer.print(*index, run);
+  }
   return 0;
 }
 

@@ -3,9 +3,9 @@
 #include <nlohmann/json.hpp>
 
 #include "framework/cli/command.h"
-#include "framework/cli/slurm.h"
 #include "framework/cli/failure_summary.h"
 #include "framework/cli/live_lines.h"
+#include "framework/cli/slurm.h"
 #include "framework/cli/store_option.h"
 #include "framework/core/text.h"
 #include "framework/plan/estimate.h"
@@ -30,8 +30,19 @@ std::string state_of(const StatusCounts& counts) {
   return counts.pending > 0 ? "pending" : "done";
 }
 
+/// Of the lines about all studies those about one, without its name.
+Json lines_about(const std::string& study, const std::vector<std::string>& lines) {
+  Json own = Json::array();
+  for (const auto& line : lines) {
+    if (line.starts_with(study + ": ")) own.push_back(line.substr(study.size() + 2));
+    if (line.starts_with("slurm: ")) own.push_back(line);  // it could not be asked
+  }
+  return own;
+}
+
 int print_studies(const Store& store, Index& index, bool json) {
   Json all = Json::array();
+  const auto lines = json ? slurm_lines(store, "") : std::vector<std::string>();
   for (const StudyInfo& study : studies(index)) {
     if (json) {
       all.push_back({{"study", study.study},
@@ -39,7 +50,8 @@ int print_studies(const Store& store, Index& index, bool json) {
                      {"at", study.at},
                      {"runs", study.runs},
                      {"jobs", json_of(study.jobs)},
-                     {"live", live_work(store, study.manifest)}});
+                     {"live", live_work(store, study.manifest)},
+                     {"slurm", lines_about(study.study, lines)}});
     } else {
       fmt::print("{:<24} {:>5} runs  jobs: {} done, {} failed, {} pending  {}\n", study.study, study.runs,
                  study.jobs.done, study.jobs.failed, study.jobs.pending, study.at);
@@ -100,6 +112,7 @@ int print_study(const Store& store, Index& index, const StatusOptions& options) 
     out["causes"] = failure_summary(failures);
     out["live"] = work;
     out["left"] = left;
+    out["slurm"] = slurm_lines(store, options.study);
     fmt::print("{}", pretty_json(out));
     return 0;
   }
@@ -133,8 +146,8 @@ void add_status(CLI::App& parent, Action& action) {
     action = [options] {
       const Store store = open_store(options->store);
       const auto index = open_index(store);
-      const int status = options->study.empty() ? print_studies(store, *index, options->json)
-                                                : print_study(store, *index, *options);
+      const int status =
+          options->study.empty() ? print_studies(store, *index, options->json) : print_study(store, *index, *options);
       if (options->json) return status;
       for (const auto& line : slurm_lines(store, options->study)) fmt::print("{}\n", line);
       return status;

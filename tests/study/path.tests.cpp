@@ -33,6 +33,39 @@ TEST_CASE("A study goes from photos to a table, and a second call does nothing a
   const auto shown = run_atelier({"show", run, "--store", place.store(), "--json"});
   CHECK(json::parse(shown.out)["artifacts"].size() > 2);
   CHECK(run_atelier({"logs", run, "--store", place.store()}).status == 0);
+
+  const auto why = run_atelier({"why", "small/textreg/ti_code.clip_i", "--store", place.store(), "--json"});
+  const auto cell = json::parse(why.out);
+  for (const auto& row : json::parse(place.ask("table", {"--as", "json"}).out)["rows"]) {
+    if (row["label"] == "textreg") CHECK(row["cells"][0]["mean"] == cell["mean"]);
+  }
+  REQUIRE(cell["concepts"].size() == 1);
+  CHECK(cell["concepts"][0]["value"] == cell["mean"]);
+  const auto& behind = cell["concepts"][0]["runs"].at(0);
+  for (const char* kind : {"scores", "pictures"}) {
+    CHECK_FALSE(behind[kind].empty());
+    for (const auto& key : behind[kind]) CHECK(published.contains(key.get<std::string>()));
+  }
+  const auto in_words = run_atelier({"why", "small/textreg/ti_code.clip_i", "--store", place.store()});
+  CHECK_THAT(in_words.out, Catch::Contains("ti_code.clip_i of textreg in small: ") && Catch::Contains("cat2: "));
+  const auto unknown = run_atelier({"why", "small/textrag/ti_code.clip_i", "--store", place.store()});
+  CHECK(unknown.status == 2);
+  CHECK_THAT(unknown.err, Catch::Contains("did you mean \"textreg\"?"));
+
+  std::ifstream file(place.study());
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  text.replace(text.find("max_train_steps: 6"), 18, "max_train_steps: 7");
+  const std::string other = place.folder() / "other.yaml";
+  std::ofstream(other) << text;
+  const auto difference = json::parse(place.command("plan", {"--diff", other, "--json"}).out);
+  CHECK(difference["appear"].empty());
+  CHECK(difference["vanish"].empty());
+  CHECK(difference["same"] == 3);  // textual inversion and two anchors
+  REQUIRE(difference["change"].size() == 1);
+  CHECK(difference["change"][0]["label"] == "textreg");
+  CHECK_THAT(difference["change"][0]["reasons"].dump(), Catch::Contains("step"));
+  CHECK_THAT(place.command("plan", {"--diff", other}).out,
+             Catch::Contains("change: 1 runs: ") && Catch::Contains("the same: 3 runs"));
 }
 
 TEST_CASE("With fixed_loss the loss on fixed photos is measured for each stage, and the artifacts are the same",

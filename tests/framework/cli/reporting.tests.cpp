@@ -1,11 +1,17 @@
 // `report`, `export --grid` and the forms of `table`: what is written, and what is refused.
 #include <catch2/catch.hpp>
+#include <chrono>
+#include <filesystem>
+#include <future>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "framework/core/atomic_file.h"
 #include "framework/image/decode.h"
 #include "framework/image/encode.h"
 #include "framework/store/live.h"
+#include "framework/store/spool.h"
 #include "framework/store/store.h"
 #include "tests/framework/cli/child.h"
 #include "tests/framework/files/zip_writer.h"
@@ -35,8 +41,8 @@ class HalfMade {
     const std::string picture(reinterpret_cast<const char*>(png.data()), png.size());
     const auto object = store.put(ZipWriter{.entries = {{"000.png", picture}}}.bytes());
     static_cast<void>(store.publish({outputs[0]["key"], outputs[0]["description"], object, Json::object(), {}}));
-    const Json run{{"id", "r0"}, {"method", "m"}, {"concept", "cat"}, {"seed", 0}, {"label", "m"}};
-    const Json job{{"id", 0}, {"kind", "sample"}, {"runs", {"r0"}}, {"base", "b"}, {"outputs", outputs}};
+    const Json run{{"id", "f0"}, {"method", "m"}, {"concept", "cat"}, {"seed", 0}, {"label", "m"}};
+    const Json job{{"id", 0}, {"kind", "sample"}, {"runs", {"f0"}}, {"base", "b"}, {"outputs", outputs}};
     static_cast<void>(store.put_manifest({{"study", "toy"}, {"runs", {run}}, {"jobs", {job}}}));
   }
 
@@ -137,4 +143,53 @@ TEST_CASE("Forms that do not go together are refused", "[cli][reporting]") {
     CHECK(refused.code == 2);
     CHECK_THAT(refused.err, Contains(told));
   }
+}
+
+TEST_CASE("logs -f goes on with what is added as long as something works on the study", "[cli][reporting]") {
+  const HalfMade study;
+  const std::filesystem::path folder = study.file("store");
+  const auto store = Store::open(folder);
+  const auto manifest = std::filesystem::directory_iterator(folder / "manifests")->path().stem().string();
+  Spool spool(store);
+  spool.write({{"type", "attempt"},
+               {"attempt", "a"},
+               {"job_keys", {key_of({{"kind", "sample"}, {"prompt", "a"}})}},
+               {"kind", "sample"},
+               {"host", "here"},
+               {"device", "cpu"}});
+  spool.write({{"type", "event"}, {"attempt", "a"}, {"level", "info"}, {"text", "the first"}});
+  auto live = std::make_unique<LiveFile>(store);
+  live->write({{"study", "toy"}, {"manifest", manifest}});
+  auto told = std::async(std::launch::async, [&study] { return study.ask({"logs", "f0", "-f"}); });
+  while (!std::filesystem::exists(folder / "index.sqlite")) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  spool.write({{"type", "event"}, {"attempt", "a"}, {"level", "info"}, {"text", "the second"}});
+  live.reset();
+  const auto outcome = told.get();
+  CHECK(outcome.code == 0);
+  CHECK_THAT(outcome.out, Contains("started sample on here cpu\n") && Contains("  info     the first\n") &&
+                              Contains("  info     the second\n"));
+}
+
+TEST_CASE("status --json has what Slurm's queue says of the study's tasks", "[cli][reporting]") {
+  const HalfMade study;
+  CHECK(parse_json(study.ask({"status", "toy", "--json"}).out, "status").at("slurm").empty());
+  const std::filesystem::path submission = study.file("store/slurm/atelier-one");
+  std::filesystem::create_directories(submission);
+  write_file_atomically(submission / "submission.json",
+                        Json{{"study", "toy"}, {"keys", {{std::string(64, 'a')}, {std::string(64, 'b')}}}}.dump());
+  write_file_atomically(submission / "job.json", R"({"job": "77"})");
+  const std::filesystem::path squeue = study.file("programs/squeue");
+  std::filesystem::create_directories(squeue.parent_path());
+  write_file_atomically(squeue, "#!/bin/sh\necho 'atelier-one|77|0|RUNNING|None|node1'\n");
+  std::filesystem::permissions(squeue, std::filesystem::perms::owner_all);
+  const auto ask = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {ATELIER_PROGRAM, "status"});
+    words.insert(words.end(), {"--json", "--store", study.file("store")});
+    return parse_json(
+        run_child({.words = words, .variables = {{"PATH", squeue.parent_path().string() + ":/usr/bin:/bin"}}}).out,
+        "status");
+  };
+  CHECK_THAT(ask({"toy"}).at("slurm").at(0),
+             Contains("slurm job 77: ") && Contains("1 of 2 tasks ended with results missing"));
+  CHECK(ask({}).at(0).at("slurm") == ask({"toy"}).at("slurm"));
 }
