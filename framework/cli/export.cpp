@@ -249,6 +249,14 @@ std::vector<reports::ConceptGrid> chosen_grids(std::vector<reports::ConceptGrid>
   return chosen;
 }
 
+/// As JPEG where the name says so, else as PNG. Of JPEG, a quality at which small pictures show no blocks.
+void write_grid(const std::string& file, const Image& image) {
+  constexpr int kQuality = 90;
+  if (!file.ends_with(".jpg") && !file.ends_with(".jpeg")) return write_png(file, image);
+  const auto bytes = encode_jpeg(image, kQuality);
+  write_file_atomically(file, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+}
+
 /// One picture of all; 1 when something in it is not made yet.
 int export_grid(const ExportOptions& options) {
   check_output("--grid", options.grid);
@@ -261,7 +269,7 @@ int export_grid(const ExportOptions& options) {
   reports::PictureReader reader(store);
   const Image image = reports::draw_grids(
       grids, reader, {.side = static_cast<int>(options.cell), .across = static_cast<int>(options.across)});
-  write_png(options.grid, image);
+  write_grid(options.grid, image);
   if (options.json) {
     fmt::print("{}\n", Json{{"file", options.grid}}.dump(-1, ' ', false, Json::error_handler_t::replace));
   } else {
@@ -386,8 +394,9 @@ void add_export(CLI::App& parent, Action& action) {
                 "program, or a whole model for diffusers")
              ->capture_default_str(),
          {"atelier", "authors", "lora", "pipeline"});
-  app->add_option("--grid", options->grid,
-                  "one picture: for each concept its photos, a row a method and anchor, a column a prompt")
+  app->add_option(
+         "--grid", options->grid,
+         "one picture, .png or .jpg: for each concept its photos, a row a method and anchor, a column a prompt")
       ->type_name("FILE");
   whole_number(app->add_option("--prompts", options->prompts, "most prompts in the grid")->capture_default_str(), 1,
                1000);

@@ -93,6 +93,9 @@ TEST_CASE("A page, a grid and a LaTeX table are written, and what is not made ye
   CHECK(grid.code == 1);
   CHECK_THAT(grid.err, Contains("1 pictures of the grid are not made yet"));
   CHECK(decode_file(study.file("grid.png")).image.size() == Size{10, 4});
+  CHECK(study.ask({"export", "toy", "--grid", study.file("grid.jpg")}).code == 1);
+  CHECK_THAT(read_text_file(study.file("grid.jpg")), Catch::StartsWith("\xFF\xD8\xFF"));
+  CHECK(decode_file(study.file("grid.jpg")).image.size() == Size{10, 4});
   CHECK_THAT(study.ask({"table", "toy", "--as", "tex", "--standalone"}).out, Contains("\\begin{document}"));
   CHECK_THAT(study.ask({"table", "toy", "--as", "html"}).out, Catch::StartsWith("<figure"));
 }
