@@ -113,6 +113,7 @@ TEST_CASE("Every other protocol scores pictures as transformers and Pillow do, a
       {{"dreambooth", {"--encoder", dino}},
        {"textreg", {}},
        {"cc101", {"--encoder", dino}},
+       {"dreambench++", {"--encoder", dino, "--encoder", "dinov2=" + encoders + "/dinov2", "--set", "pos_interp=size"}},
        {"catversion", {}},
        {"catversion_masked", masks},
        {"catversion_masked, removed", {"--removed", kEval + "/pictures/removed"}},

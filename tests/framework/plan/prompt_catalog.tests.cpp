@@ -56,11 +56,14 @@ TEST_CASE("a list whose count is wrong is refused", "[plan][prompts]") {
 TEST_CASE("the protocols of studies name lists that exist, as many pictures as published, and an encoder for each role",
           "[plan][protocols]") {
   const PromptCatalog catalog(data());
-  const std::map<std::string, int> pictures{{"catversion", 4},   {"catversion_masked", 4}, {"cc101", 5},
-                                            {"class_drift", 10}, {"core_masked", 32},      {"dco", 4},
-                                            {"div", 4},          {"dreambooth", 4},        {"general_drift", 1},
-                                            {"pres", 64},        {"textreg", 8},           {"textreg_id", 200},
-                                            {"ti_code", 64},     {"ti_paper", 64}};
+  const std::map<std::string, int> pictures{{"catversion", 4},   {"catversion_masked", 4},
+                                            {"cc101", 5},        {"class_drift", 10},
+                                            {"core_masked", 32}, {"dco", 4},
+                                            {"div", 4},          {"dreambench++", 1},
+                                            {"dreambooth", 4},   {"general_drift", 1},
+                                            {"pres", 64},        {"textreg", 8},
+                                            {"textreg_id", 200}, {"ti_code", 64},
+                                            {"ti_paper", 64}};
   std::vector<std::string> ids;
   for (const auto& [id, count] : pictures) ids.push_back(id);
   CHECK(study_protocol_ids(data()) == ids);
