@@ -63,7 +63,7 @@ test-sanitized: setup-apt
 test: build test-sanitized
 	@$(PHASE) slurm third_party/setup.sh slurm-if-alone
 	@$(PHASE) build-tests cmake --build $(BUILD)
-	@$(PHASE) test ctest --test-dir $(BUILD) -j3 --output-on-failure --no-tests=error --output-log build/ctest.log
+	@$(PHASE) test ctest --test-dir $(BUILD) -j5 --output-on-failure --no-tests=error --output-log build/ctest.log
 	@$(PHASE) --report
 	@sed -n '/tests passed/p; /tests failed/p; /Total Test time/p' build/ctest.log
 

@@ -42,8 +42,9 @@ function(atelier_test name)
   endif()
   add_test(NAME ${name} COMMAND test_${name})
   if(ATELIER_TORCH)
-    # One after the other, of ctest's -j3, since they have two threads. Threads that have nothing to do sleep: where
-    # others want the cores too, spinning costs a test six times its time. Results are the same.
+    # Two beside each other, of ctest's -j5, and those that only wait: one test's single-threaded parts leave a core idle.
+    # Threads that have nothing to do sleep: where others want the cores too, spinning costs a test six times its time.
+    # Results are the same.
     set_tests_properties(${name} PROPERTIES PROCESSORS 2 ENVIRONMENT OMP_WAIT_POLICY=passive)
   endif()
 endfunction()

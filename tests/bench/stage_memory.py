@@ -42,7 +42,11 @@ def memory_below(pid):
     """Largest (high-water mark, resident, of that anonymous) among the descendants of a process, in bytes."""
     found = [0, 0, 0]
     for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
+        try:
+            children = (task / "children").read_text().split()
+        except OSError:  # the thread has ended
+            continue
+        for child in children:
             status = pathlib.Path(f"/proc/{child}/status").read_text()
             sizes = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in status.splitlines() if line.endswith("kB")}
             own = [sizes["VmHWM"], sizes["VmRSS"], sizes["RssAnon"]]
