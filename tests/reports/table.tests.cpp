@@ -159,6 +159,12 @@ TEST_CASE("what is missing is counted, and a failure is explained", "[reports][t
   CHECK_THAT(text, Contains("| ti | 0.5500 (1 of 2)† |"));
   CHECK_THAT(text, Contains("| dco | – (0 of 1) |"));
   CHECK_THAT(text, Contains("† 1 job failed (train, method: the loss\\|diverged)."));
+  CHECK_THAT(to_tex(table), Contains("0.5500 (1 of 2)\\textsuperscript{\\dag{}}") && Contains("-- (0 of 1)"));
+  CHECK_THAT(to_html(table), Contains("(1 of 2)<sup>†</sup>") && Contains("(0 of 1)"));
+  CHECK_THAT(to_csv(table), Contains(",1,2,1,2,†"));
+  const auto rows = to_json(table)["rows"];
+  CHECK(rows[0]["cells"]["ti_code.clip_i"]["failed"] == true);
+  CHECK(rows[1]["cells"]["ti_code.clip_i"]["concepts"] == 0);
 }
 
 TEST_CASE("seeds that are missing show though every concept is there", "[reports][table]") {
@@ -185,6 +191,10 @@ TEST_CASE("divergent artifacts and pictures without a score are marked", "[repor
   CHECK(*image.mean == Approx(0.6));  // (0.8 + 0.4) / 2
   CHECK_THAT(to_markdown(table),
              Contains("0.6000‡§") && Contains("‡ A job gave other bytes") && Contains("§ Pictures"));
+  CHECK_THAT(to_tex(table), Contains("0.6000\\textsuperscript{\\ddag{}\\S{}}"));
+  CHECK_THAT(to_html(table), Contains("0.6000<sup>‡§</sup>"));
+  CHECK_THAT(to_csv(table), Contains(",‡§"));
+  CHECK(to_json(table)["rows"][0]["cells"]["ti_code.clip_i"]["divergent"] == true);
   CHECK(cell(table, "ti", "ti_code.clip_t").dropped == 0);
 }
 
@@ -199,8 +209,8 @@ TEST_CASE("columns of the training add the seconds of its stages", "[reports][ta
   const auto table = study.table({.columns = {"seconds", "parameters", "bytes", "final_loss"}});
   CHECK(*table.rows[0].cells[0].mean == Approx(30.5));
   CHECK(*table.rows[0].cells[1].mean == 900.0);
-  CHECK_THAT(to_markdown(table),
-             Contains("| textreg | 30.5 s | 900 | 5.00 KB | 0.2500 |") && Contains("| prompt only (sd) | – | – | – | – |"));
+  CHECK_THAT(to_markdown(table), Contains("| textreg | 30.5 s | 900 | 5.00 KB | 0.2500 |") &&
+                                     Contains("| prompt only (sd) | – | – | – | – |"));
 }
 
 TEST_CASE("a comparison pairs the concepts that both rows have", "[reports][table]") {
